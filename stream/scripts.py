@@ -1,0 +1,34 @@
+"""Lua scripts, one file each, run by their digest; a Redis that restarted and forgot them gets them again."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+
+class Script:
+    """One atomic script.
+
+    Args:
+        package: where the file lies, `alerts.lua`.
+        name: file name without `.lua`.
+    """
+
+    def __init__(self, package: str, name: str) -> None:
+        self.source = (
+            resources.files(package.partition(".")[0])
+            .joinpath(*package.split(".")[1:], f"{name}.lua")
+            .read_text(encoding="utf-8")
+        )
+        self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, redis: Redis, *args: bytes | str | int) -> Any:
+        """Run it with `args` as ARGV. Errors of the script come as redis.exceptions.ResponseError."""
+        try:
+            return await redis.evalsha(self.digest, 0, *args)
+        except NoScriptError:
+            return await redis.eval(self.source, 0, *args)

@@ -93,7 +93,8 @@ def _format(command: tuple[str, ...], log: Path) -> None:
 
 
 def _cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # Kafka writes a UUID in url-safe base64; one that starts with a dash would be read as an option, so the first byte is 0.
+    return base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
 
 
 def java_path() -> str:

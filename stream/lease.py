@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
+from redis import Redis
 
 from stream.scripts import Script
 
@@ -34,22 +34,22 @@ class Lease:
     ttl_s: float
     epoch: int | None = None
 
-    async def acquire(self) -> bool:
+    def acquire(self) -> bool:
         """Try to take the lease; True when this contender holds it now, with a new epoch."""
-        answer = await _ACQUIRE.run(self.redis, self.name, self.owner, int(self.ttl_s * 1000))
+        answer = _ACQUIRE.run(self.redis, self.name, self.owner, int(self.ttl_s * 1000))
         self.epoch = int(answer) if answer else None
         return self.epoch is not None
 
-    async def renew(self) -> bool:
+    def renew(self) -> bool:
         """Hold it for another `ttl_s`; False when it is lost, and then `epoch` is None."""
         if self.epoch is None:
             return False
-        if not await _RENEW.run(self.redis, self.name, self.owner, int(self.ttl_s * 1000), self.epoch):
+        if not _RENEW.run(self.redis, self.name, self.owner, int(self.ttl_s * 1000), self.epoch):
             self.epoch = None
         return self.epoch is not None
 
-    async def release(self) -> None:
+    def release(self) -> None:
         """Give it up, so that a standby need not wait for it to expire."""
         if self.epoch is not None:
-            await _RELEASE.run(self.redis, self.name, self.owner)
+            _RELEASE.run(self.redis, self.name, self.owner)
             self.epoch = None

@@ -6,7 +6,8 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-from redis.asyncio import Redis
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import NoScriptError
 
 
@@ -26,8 +27,15 @@ class Script:
         )
         self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
-    async def run(self, redis: Redis, *args: bytes | str | int) -> Any:
+    def run(self, redis: Redis, *args: bytes | str | int) -> Any:
         """Run it with `args` as ARGV. Errors of the script come as redis.exceptions.ResponseError."""
+        try:
+            return redis.evalsha(self.digest, 0, *args)
+        except NoScriptError:
+            return redis.eval(self.source, 0, *args)
+
+    async def arun(self, redis: AsyncRedis, *args: bytes | str | int) -> Any:
+        """The same on an event loop."""
         try:
             return await redis.evalsha(self.digest, 0, *args)
         except NoScriptError:

@@ -23,7 +23,7 @@ import structlog
 from faust.sensors.monitor import Monitor
 
 from contracts import metrics
-from contracts.errors import Rejected
+from contracts.errors import Rejected, TocsinError
 from contracts.settings import Kafka
 from stream.attempts import Attempts
 from stream.records import Contiguity, Record
@@ -156,6 +156,8 @@ def create_worker(
                 attempts.clear()
             else:
                 await stage.process(batch, spans)
+        except TocsinError:
+            raise  # the protocol's own: a gap, a rewind, a broker that is away. No record is to blame
         except Exception:
             attempts.failed(places)
             raise
@@ -188,6 +190,8 @@ async def _one_by_one(stage: BatchStage, batch: Sequence[Record], places: dict[i
         following[record.partition] = record.offset + 1
         try:
             await stage.process([record], spans)
+        except TocsinError:
+            raise
         except Exception as error:  # the culprit is what this loop is there to find
             log.exception("record condemned", partition=record.partition, offset=record.offset)
             await stage.condemn(record, spans, error)

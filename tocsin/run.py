@@ -26,30 +26,31 @@ log = structlog.get_logger(__name__)
 
 def run_ingest(settings: Settings, slot: str, clock: Clock) -> None:
     """Sources to `documents`."""
-    from ingest.app import run  # noqa: PLC0415 - a process loads its own stage only
+    from ingest.app import run
 
     _until_told(lambda stop: run(settings, clock, stop))
 
 
 def run_scorer(settings: Settings, slot: str, clock: Clock) -> None:
     """`documents` to `scores`."""
-    from inference.app import create_app  # noqa: PLC0415
+    from inference.app import create_app
 
     _run_faust(create_app(settings, slot, clock), settings)
 
 
 def run_aggregator(settings: Settings, slot: str, clock: Clock) -> None:
     """`scores` to windows."""
-    from alerts.aggregator import create_app  # noqa: PLC0415
+    from alerts.aggregator import create_app
 
     _run_faust(create_app(settings, slot, clock), settings)
 
 
 def run_evaluator(settings: Settings, slot: str, clock: Clock) -> None:
     """Windows to `alerts`."""
-    from alerts.evaluator import Evaluator  # noqa: PLC0415
-    from alerts.rules import read_rules  # noqa: PLC0415
-    from contracts.watchlist import read_watchlist  # noqa: PLC0415
+    from alerts.rules import read_rules
+
+    from alerts.evaluator import Evaluator
+    from contracts.watchlist import read_watchlist
 
     rules = read_rules(settings.evaluator.rules)
     evaluator = Evaluator(settings, rules, read_watchlist(settings.evaluator.watchlist), clock)
@@ -58,8 +59,8 @@ def run_evaluator(settings: Settings, slot: str, clock: Clock) -> None:
 
 def run_notify(settings: Settings, slot: str, clock: Clock) -> None:
     """`alerts` to sinks."""
-    from alerts.notify import run  # noqa: PLC0415
-    from alerts.routes import read_routes  # noqa: PLC0415
+    from alerts.notify import run
+    from alerts.routes import read_routes
 
     routes = read_routes(settings.notify.routes)
     _until_told(lambda stop: run(settings, routes, clock, stop))
@@ -67,7 +68,7 @@ def run_notify(settings: Settings, slot: str, clock: Clock) -> None:
 
 def run_desk(settings: Settings, slot: str, clock: Clock) -> None:
     """The web application."""
-    from desk.server import run  # noqa: PLC0415
+    from desk.server import run
 
     _until_told(lambda stop: run(settings, clock, stop))
 
@@ -95,10 +96,10 @@ def _until_told(serve: Callable[[threading.Event], None]) -> None:
 
 
 def _run_faust(app: Any, settings: Settings) -> None:
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    import faust  # noqa: PLC0415
-    import uvloop  # noqa: PLC0415
+    import faust
+    import uvloop
 
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
@@ -123,7 +124,7 @@ def main() -> None:
         log.info("stopped")
     except (UserError, Inconsistent) as error:
         # One line is what an operator needs; the supervisor keeps trying, so that mending the cause is enough.
-        print(f"{arguments.stage} {arguments.slot}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{arguments.stage} {arguments.slot}: {error}\n")
         sys.exit(2)
 
 

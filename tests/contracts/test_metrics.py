@@ -1,0 +1,35 @@
+"""Every metric is declared once, named by the field's rules, and explained."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from contracts import metrics
+
+DECLARED = {name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)}
+UNBOUNDED = {"document", "id", "alert", "series", "title", "url", "author"}
+
+
+def test_every_metric_is_ours_and_explained() -> None:
+    assert DECLARED
+    for metric in DECLARED.values():
+        described = metric.describe()[0]
+        assert described.name.startswith("tocsin_")
+        assert described.documentation.endswith(".")
+
+
+def test_no_label_can_grow_without_bound() -> None:
+    for metric in DECLARED.values():
+        assert not UNBOUNDED & set(metric._labelnames)
+
+
+def test_units_are_in_the_names() -> None:
+    for metric in DECLARED.values():
+        name = metric.describe()[0].name
+        if isinstance(metric, Histogram):
+            assert name.endswith(("_seconds", "_messages", "_bytes")), name
+        elif isinstance(metric, Gauge):
+            assert not name.endswith("_total"), name
+        else:
+            assert isinstance(metric, Counter)

@@ -124,6 +124,11 @@ def answers(address: str) -> bool:
     return bool(correlation == 1 and error == 0)
 
 
+def any_answers(bootstrap: str) -> bool:
+    """Whether one of the brokers in `host:port[,host:port...]` answers."""
+    return any(answers(address.strip()) for address in bootstrap.split(","))
+
+
 def _read(connection: socket.socket, count: int) -> bytes:
     received = b""
     while len(received) < count:

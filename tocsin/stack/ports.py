@@ -5,14 +5,38 @@ from __future__ import annotations
 import socket
 
 HOST = "127.0.0.1"
+# 8700 and the two dozen after it are assigned to nothing that runs beside Tocsin.
+BASE = 8700
+
+
+def plan(names: list[str], base: int = BASE) -> dict[str, int]:
+    """A port per name: `base` and those after it, or with base 0 any that are free.
+
+    Raises:
+        ValueError: the range does not fit.
+    """
+    if base == 0:
+        return dict(zip(names, free_ports(len(names)), strict=True))
+    if not 1024 <= base <= 65535 - len(names):
+        raise ValueError(f"a range of {len(names)} ports cannot start at {base}")
+    return {name: base + place for place, name in enumerate(names)}
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` different ports that nobody listens on now, chosen by the system."""
+    probes = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, chosen by the system."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One of them."""
+    return free_ports(1)[0]
 
 
 def taken(port: int, host: str = HOST) -> bool:

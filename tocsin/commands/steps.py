@@ -1,0 +1,37 @@
+"""How a long command tells what it is doing."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from rich.console import Console
+
+
+class Steps:
+    """Tells the steps of a start: a line that changes in a terminal, one line per new step elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        """Nothing said yet."""
+        self._console, self._last = console, ""
+        self._status = console.status("starting") if console.is_terminal else None
+
+    def __call__(self, text: str) -> None:
+        """The next step; one that begins with `warning:` stays on the screen."""
+        if text == self._last:
+            return
+        self._last = text
+        if self._status is None or text.startswith("warning:"):
+            self._console.print(text, highlight=False, markup=False)
+        else:
+            self._status.update(text)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End."""
+        if self._status is not None:
+            self._status.stop()

@@ -1,0 +1,313 @@
+"""Reads the rows of a file in event time: CSV or JSONL, gzipped or not, whole or broken.
+
+A row that cannot be read becomes a `Broken` with its line and its reason, and reading goes on with the next line: a
+stray quote costs its own line, not the rest of the file. Rows come in the order of the file; where a file is not sorted
+by time, late rows are late documents, as they would be from a live source.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from contracts.clock import HOUR_MS
+from contracts.errors import Rejected, UserError
+from ingest.dates import parse_time_ms
+from ingest.normalise import PLAUSIBLE_FROM_MS
+
+FIELDS = ("time", "source", "title", "body", "id", "url", "author", "lang", "kind", "entity")
+LINE_MAX_BYTES = 1024 * 1024
+RECORD_MAX_LINES = 2_000  # of one quoted field; beyond it the quote was never closed
+LATENESS_MS = 24 * HOUR_MS
+_GZIP_MAGIC = b"\x1f\x8b"
+_UNDECODED = re.compile("[\udc80-\udcff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that could be read: `values` has the mapped columns under our names, those of FIELDS."""
+
+    line: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A row that could not be read. `raw` is what stood there, at most 64 KiB of it."""
+
+    line: int
+    rejected: Rejected
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a file holds, from one reading of it.
+
+    Attributes:
+        rows: rows that have a time, in order of the file.
+        lines: line -> index in `times_ms`, as the sorted line numbers.
+        times_ms: the time of each of them.
+        promises_ms: for each: everything from it on, what is over 24 h late left out, is published at this time or later.
+        out_of_order: rows that are earlier than a row before them.
+        broken: rows that cannot be read or have no time.
+    """
+
+    rows: int
+    lines: array[int]
+    times_ms: array[int]
+    promises_ms: array[int]
+    out_of_order: int
+    broken: int
+    start_ms: int
+    end_ms: int
+
+
+def read_rows(path: Path, mapping: Mapping[str, str]) -> Iterator[Row | Broken]:
+    """The rows of a file, in its order.
+
+    Args:
+        path: CSV with a header, or JSONL; UTF-8; gzipped or not, whatever its name.
+        mapping: our field (FIELDS) -> the file's column or key.
+
+    Raises:
+        UserError: when the file cannot be opened, or lacks a mapped column.
+    """
+    with _opened(path) as file:
+        lines = _Lines(file)
+        jsonl = _is_jsonl(path, lines)
+        yield from _read_jsonl(lines, mapping) if jsonl else _read_csv(path, lines, mapping)
+
+
+def survey(path: Path, mapping: Mapping[str, str], *, not_after_ms: int) -> Survey:
+    """Reads a file once for its times.
+
+    Args:
+        path: as for `read_rows`.
+        mapping: as for `read_rows`.
+        not_after_ms: wall time now; see `FetchTimes`.
+
+    Raises:
+        UserError: when no row has a time.
+    """
+    lines, times = array("q"), array("q")
+    broken = out_of_order = 0
+    fetch = FetchTimes(not_after_ms)
+    for row in read_rows(path, mapping):
+        newest = fetch.newest_ms
+        when = fetch.of(row.values.get("time")) if isinstance(row, Row) else None
+        if when is None:
+            broken += 1
+            continue
+        out_of_order += when < newest
+        lines.append(row.line)
+        times.append(when)
+    if not times:
+        raise UserError(f"{path}: no row has a time that can be read in column {mapping.get('time')!r}")
+    return Survey(len(times), lines, times, _promises(times), out_of_order, broken, _first(times), fetch.newest_ms)
+
+
+@dataclass(slots=True)
+class FetchTimes:
+    """When the rows of a replay count as fetched: at their published time, so that it is plausible whatever year it is.
+
+    A time that lies ahead of the wall is a mistake: its row counts as fetched when the newest row before it was, and
+    normalising then flags it `future_dated`. Else one row dated 2099 would carry the replay's event time there.
+
+    Attributes:
+        not_after_ms: wall time now.
+        newest_ms: the newest time so far; 1990 before any.
+    """
+
+    not_after_ms: int
+    newest_ms: int = PLAUSIBLE_FROM_MS
+
+    def of(self, value: object) -> int | None:
+        """The fetch time of a row published at `value`; None when that is no time."""
+        when = parse_time_ms(value)
+        if when is None:
+            return None
+        if when > self.not_after_ms:
+            return self.newest_ms
+        self.newest_ms = max(self.newest_ms, when)
+        return when
+
+
+def _first(times: array[int]) -> int:
+    """The earliest plausible time; a 1970 among them is a mistake, not a beginning."""
+    newest = max(times)
+    return min((when for when in times if when >= PLAUSIBLE_FROM_MS), default=newest)
+
+
+def _promises(times: array[int]) -> array[int]:
+    """From the end backwards the smallest time that is still to come, what is over 24 h late left out."""
+    on_time = array("q", times)
+    newest = 0
+    for index, when in enumerate(times):
+        newest = max(newest, when)
+        if when < newest - LATENESS_MS:
+            on_time[index] = newest
+    for index in range(len(on_time) - 2, -1, -1):
+        on_time[index] = min(on_time[index], on_time[index + 1])
+    return on_time
+
+
+class _Lines:
+    """Physical lines with their numbers, which can be given back."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._returned: list[bytes] = []
+        self.number = 0
+        self.failure: Rejected | None = None
+
+    def next(self) -> bytes | None:
+        """The next line with its end, cut at LINE_MAX_BYTES + 1; None at the end of what can be read."""
+        if self._returned:
+            self.number += 1
+            return self._returned.pop()
+        if self.failure:
+            return None
+        try:
+            line = self._file.readline(LINE_MAX_BYTES + 1)
+            if len(line) > LINE_MAX_BYTES:
+                while (rest := self._file.readline(LINE_MAX_BYTES)) and not rest.endswith(b"\n"):
+                    continue
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            self.failure = Rejected("unreadable", f"the gzip stream is damaged from here on: {error}")
+            return None
+        if not line:
+            return None
+        self.number += 1
+        return line
+
+    def give_back(self, lines: list[bytes]) -> None:
+        """Lines to be read again, in their order."""
+        self._returned.extend(reversed(lines))
+        self.number -= len(lines)
+
+
+class _Record:
+    """The text lines of one CSV record, for csv.reader: it takes as many as its quotes need."""
+
+    def __init__(self, lines: _Lines) -> None:
+        self._lines = lines
+        self.taken: list[bytes] = []
+
+    def __iter__(self) -> _Record:
+        return self
+
+    def __next__(self) -> str:
+        line = self._lines.next() if len(self.taken) < RECORD_MAX_LINES else None
+        if line is None:
+            raise StopIteration
+        self.taken.append(line)
+        # What is not UTF-8 is carried through as surrogates, so that one bad byte does not break the quoting.
+        return line.decode("utf-8", "surrogateescape")
+
+
+def _read_csv(path: Path, lines: _Lines, mapping: Mapping[str, str]) -> Iterator[Row | Broken]:
+    csv.field_size_limit(LINE_MAX_BYTES)
+    header: list[str] | None = None
+    places: dict[str, int] = {}
+    while True:
+        record = _Record(lines)
+        first = lines.number + 1
+        try:
+            cells = next(csv.reader(record, strict=True), None)
+        except csv.Error as error:
+            lines.give_back(record.taken[1:])
+            large = len(record.taken[0]) > LINE_MAX_BYTES
+            yield _broken(first, "too_large" if large else "malformed", str(error), record.taken[0])
+            continue
+        if cells is None:
+            break
+        if not cells or cells == [""]:
+            continue
+        raw = b"".join(record.taken)
+        if header is None:
+            header = [name.strip().lstrip("\ufeff") for name in cells]
+            places = _columns(path, header, mapping)
+        elif len(raw) > LINE_MAX_BYTES:
+            yield _broken(first, "too_large", f"a row of over {LINE_MAX_BYTES} bytes", raw)
+        elif len(cells) != len(header):
+            lines.give_back(record.taken[1:])
+            yield _broken(
+                first, "malformed", f"{len(cells)} fields where the header has {len(header)}", record.taken[0]
+            )
+        elif any(_UNDECODED.search(cell) for cell in cells):
+            yield _broken(first, "undecodable", "not UTF-8", raw)
+        else:
+            yield Row(first, {field: cells[place] for field, place in places.items()})
+    if lines.failure:
+        yield Broken(lines.number + 1, lines.failure, b"")
+
+
+def _columns(path: Path, header: list[str], mapping: Mapping[str, str]) -> dict[str, int]:
+    missing = [column for column in mapping.values() if column not in header]
+    if missing:
+        raise UserError(f"{path}: there is no column {missing[0]!r}; the header has {', '.join(map(repr, header))}")
+    return {field: header.index(column) for field, column in mapping.items()}
+
+
+def _read_jsonl(lines: _Lines, mapping: Mapping[str, str]) -> Iterator[Row | Broken]:
+    while (line := lines.next()) is not None:
+        if len(line) > LINE_MAX_BYTES:
+            yield _broken(lines.number, "too_large", f"a line of over {LINE_MAX_BYTES} bytes", line)
+            continue
+        if not line.strip():
+            continue
+        try:
+            values = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            yield _broken(lines.number, "undecodable", str(error), line)
+            continue
+        if isinstance(values, dict):
+            yield Row(lines.number, {field: values.get(key) for field, key in mapping.items()})
+        else:
+            yield _broken(lines.number, "malformed", "not a JSON object", line)
+    if lines.failure:
+        yield Broken(lines.number + 1, lines.failure, b"")
+
+
+def _broken(line: int, reason: str, detail: str, raw: bytes) -> Broken:
+    return Broken(line, Rejected(reason, f"line {line}: {detail}"), raw[: 64 * 1024])
+
+
+def _is_jsonl(path: Path, lines: _Lines) -> bool:
+    """By name where it says so, else by the first sign in the file."""
+    suffixes = {suffix.lower() for suffix in path.suffixes}
+    if suffixes & {".jsonl", ".ndjson", ".json"}:
+        return True
+    if suffixes & {".csv", ".tsv"}:
+        return False
+    first = lines.next()
+    if first is None:
+        return False
+    lines.give_back([first])
+    return first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("rb") as plain:
+            magic = plain.read(2)
+            plain.seek(0)
+            if magic == _GZIP_MAGIC:
+                with gzip.GzipFile(fileobj=plain) as unpacked:
+                    yield unpacked  # type: ignore[misc]  # a GzipFile reads as any binary file does
+            else:
+                yield plain
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,417 @@
+"""The state machine that turns counts into alerts: pure, driven by what became visible and by time that passed.
+
+The evaluator, the backtest and the simulator run this same code. Everything that happens is ordered by event seconds:
+
+1. at each full minute, pending and firing alerts whose group has data are told that a minute passed (by series name);
+2. then the series that received documents in a second take a step each (by series name): windows take the counts, the
+   detector looks at the windows that end now, and at those that end at a late document, and the alert takes its step;
+3. a series' baseline folds a visible minute when the series is next touched after it; a group's clock is advanced when its
+   group is touched.
+
+Nothing happens because a call ended, so `advance(a); advance(b)` equals `advance(b)`, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alerts import detector, explain
+from alerts.baseline import Baseline
+from alerts.detector import Test, Usual
+from alerts.lifecycle import Alert, Now, Step, cadence
+from alerts.rules import Rules, RuleSettings
+from alerts.season import LEARN_MINUTES, GroupClock
+from alerts.state import Book, SeriesState, unpack_book, unpack_series
+from alerts.tails import decay
+from alerts.windows import KEPT_MINUTES, Windows
+from contracts.errors import Inconsistent
+from contracts.messages import Rule, Severity, Transition
+from contracts.series import ALL, alert_id, entity_of, topic_of
+from contracts.watchlist import WatchedEntity
+
+CACHED_SERIES = 200_000
+DECIDED: tuple[Rule, ...] = ("negative", "volume", "viral")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One packed tail entry of a series.
+
+    Attributes:
+        visible_s: when the detector may know of it, epoch seconds.
+        minute: event minute it counts in, epoch minutes.
+        distinct: distinct texts (story positions 1 to 5).
+        negative: the negative ones of them (p of at least 0.5).
+        copies: copies (later positions).
+        mass: sum of p(negative) of the distinct texts, thousandths.
+        offset: sum of the bundles' share offsets of the distinct texts, thousandths, signed.
+    """
+
+    visible_s: int
+    minute: int
+    distinct: int
+    negative: int
+    copies: int
+    mass: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an advance changed.
+
+    Attributes:
+        states: series -> its packed state, for the series that changed.
+        book: the packed book.
+        drafts: transitions in the order in which they happened; their evidence has no documents yet.
+        steps: how many series steps were evaluated.
+    """
+
+    states: dict[str, bytes]
+    book: bytes
+    drafts: list[Transition] = field(default_factory=list)
+    steps: int = 0
+
+
+class Evaluation:
+    """Evaluates all series from a book and the states that `load` returns.
+
+    Args:
+        rules: when to ring.
+        watched: entity id -> what the watchlist says.
+        load: returns the packed state of a series or None; called once for a series while it is cached.
+        book: the packed book, None on a new installation.
+        cached: how many decoded states are kept between two calls of `advance`.
+
+    Raises:
+        Inconsistent: the book has another layout.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        watched: Mapping[str, WatchedEntity],
+        load: Callable[[str], bytes | None],
+        book: bytes | None,
+        *,
+        cached: int = CACHED_SERIES,
+    ) -> None:
+        self._rules: dict[Rule, RuleSettings] = {
+            "negative": rules.negative,
+            "volume": rules.volume,
+            "viral": rules.viral,
+        }
+        self._watched = watched
+        self._names = {entity.id: entity.name for entity in watched.values()}
+        self._load = load
+        self._cached = cached
+        self._book = Book() if book is None else unpack_book(book)
+        self._states: dict[str, SeriesState] = {}
+        self._changed: set[str] = set()
+        self._drafts: list[Transition] = []
+        self._steps = 0
+        self._page = True
+
+    @property
+    def evaluated_until_s(self) -> int | None:
+        """Event second up to which everything has been evaluated, None on a new installation."""
+        return self._book.evaluated_until_s
+
+    @property
+    def open_series(self) -> list[str]:
+        """Series with a pending or firing alert."""
+        return sorted(self._book.open)
+
+    def advance(
+        self,
+        entries: Mapping[str, tuple[str, Sequence[Entry]]],
+        until_s: int,
+        *,
+        learn_until_s: int = 0,
+        page: bool = True,
+    ) -> Outcome:
+        """Evaluate up to and including the event second `until_s`.
+
+        Args:
+            entries: series -> (group, its entries that became visible after the last advance and by `until_s`).
+            until_s: everything visible by then is in `entries`.
+            learn_until_s: nothing before this event second pages anyone.
+            page: False while a backlog is caught up.
+
+        Raises:
+            Inconsistent: time runs back, or an entry becomes visible after `until_s`.
+        """
+        book = self._book
+        since = book.evaluated_until_s
+        if since is not None and until_s < since:
+            raise Inconsistent(f"evaluated until second {since} already, asked to go back to {until_s}")
+        book.learn_until_s = max(book.learn_until_s, learn_until_s)
+        self._page, self._drafts, self._steps = page, [], 0
+        self._changed.clear()
+        if page and since is not None:
+            self._tell_what_is_owed(since)
+        seconds = _by_second(entries, since, until_s)
+        for second in sorted(seconds):
+            if book.first_minute is None:
+                book.first_minute = second // 60
+            self._pass_minutes(second)
+            for series, group, batch in sorted(seconds[second], key=lambda one: one[0]):
+                self._step(second, series, group, batch)
+            book.evaluated_until_s = second
+        self._pass_minutes(until_s)
+        book.evaluated_until_s = until_s
+        states = {series: self._states[series].pack() for series in sorted(self._changed)}
+        if len(self._states) > self._cached:
+            self._states = {series: self._states[series] for series in self._changed}
+        return Outcome(states, book.pack(), self._drafts, self._steps)
+
+    def _now(self, second: int) -> Now:
+        return Now(second, learning=second < self._book.learn_until_s, page=self._page)
+
+    def _clock(self, group: str, minute: int) -> GroupClock:
+        clock = self._book.clocks.get(group)
+        if clock is None:
+            first = minute if self._book.first_minute is None else self._book.first_minute
+            clock = self._book.clocks[group] = GroupClock(first, shared=group != ALL and not group.startswith("topic:"))
+        clock.advance(minute)
+        return clock
+
+    def _state(self, series: str, clock: GroupClock) -> SeriesState:
+        state = self._states.get(series)
+        if state is None:
+            packed = self._load(series)
+            state = self._new(series, clock) if packed is None else unpack_series(series, packed)
+            self._states[series] = state
+        return state
+
+    def _new(self, series: str, clock: GroupClock) -> SeriesState:
+        if _counts_for_group(series):
+            clock.series += 1
+        baseline = Baseline(clock, self._watched_since(series, clock))
+        return SeriesState(Windows(clock.minute), baseline, {})
+
+    def _watched_since(self, series: str, clock: GroupClock) -> int | None:
+        """Epoch minute since when silence counts: the watchlist's word, else the installation's first minute."""
+        entity = entity_of(series)
+        if entity is None:
+            return clock.start if series == ALL or topic_of(series) else None
+        watched = self._watched.get(entity)
+        return clock.start if watched is None or watched.since_ms is None else watched.since_ms // 60_000
+
+    def _step(self, second: int, series: str, group: str, batch: Sequence[Entry]) -> None:
+        """A series received documents in this second."""
+        self._steps += 1
+        minute = second // 60
+        clock = self._clock(group, minute)
+        state = self._state(series, clock)
+        self._changed.add(series)
+        windows, baseline = state.windows, state.baseline
+        windows.compact(minute)
+        baseline.fold(clock)
+        base = detector.usual(baseline, clock)
+        fresh = negatives = copies = 0
+        learned = learned_negative = 0.0
+        late: set[int] = set()
+        for entry in batch:
+            at = min(entry.minute, minute)
+            age = minute - at
+            if age > KEPT_MINUTES:
+                continue
+            windows.add(at, entry.distinct, entry.negative, entry.copies, entry.mass, entry.offset)
+            fresh += entry.distinct
+            negatives += entry.negative
+            copies += entry.copies
+            weight = decay(age, LEARN_MINUTES)
+            learned += weight * entry.distinct
+            learned_negative += weight * (entry.negative - entry.offset / 1000.0)
+            if entry.negative and 0 < age <= detector.LATE_TESTED_MINUTES:
+                late.add(at)
+        kept = baseline.note(clock, learned, learned_negative)
+        if _counts_for_group(series):
+            clock.open_texts += kept
+        if not fresh and not copies:
+            return
+        now = self._now(second)
+        if negatives or "negative" in state.alerts:
+            self._decide(
+                "negative", now, series, group, state, base, clock, self._negative(state, base, clock, late, negatives)
+            )
+        if fresh:
+            test = detector.volume(windows, base, clock, self._rules["volume"].minimum)
+            if test is not None or "volume" in state.alerts:
+                self._decide("volume", now, series, group, state, base, clock, test)
+        if copies:
+            test = detector.viral(windows, base, clock, self._rules["viral"].minimum)
+            if test is not None or "viral" in state.alerts:
+                self._decide("viral", now, series, group, state, base, clock, test)
+
+    def _negative(
+        self, state: SeriesState, base: Usual, clock: GroupClock, late: set[int], negatives: int
+    ) -> Test | None:
+        """The strongest window that ends now or at a late document."""
+        if not negatives:
+            return None
+        minimum = self._rules["negative"].minimum
+        best = detector.negative(state.windows, base, clock, clock.minute, minimum)
+        for end in sorted(late):
+            test = detector.negative(state.windows, base, clock, end, minimum)
+            if test is not None and (best is None or test.score > best.score):
+                best = test
+        return best
+
+    def _decide(
+        self,
+        rule: Rule,
+        now: Now,
+        series: str,
+        group: str,
+        state: SeriesState,
+        base: Usual,
+        clock: GroupClock,
+        test: Test | None,
+    ) -> None:
+        """Give the alert of this rule its S, and write down the steps that it takes."""
+        settings = self._rules[rule]
+        alert = state.alerts.get(rule)
+        if alert is None:
+            if test is None or test.score < settings.open:
+                return
+            alert = state.alerts[rule] = Alert(rule)
+        score = test.score if test is not None and settings.enabled else 0.0
+        if score >= settings.open and not alert.open and self._explained(rule, series):
+            return
+        onset, severity, minutes = 0, alert.severity, alert.window
+        if test is not None and score >= settings.close:
+            minutes = test.minutes
+            onset = detector.onset(test, state.windows, clock, base)
+            severity = detector.severity(rule, score, settings.open, test.sums[1])
+        for step in alert.scored(settings, now, score, minutes, onset, severity):
+            self._write(step, series, group, state, alert, base, clock, test)
+
+    def _explained(self, rule: Rule, series: str) -> bool:
+        """An entity's topic does not ring while the entity itself rings: the same documents would ring twice."""
+        parent, pair, _ = series.partition("/topic:")
+        if not pair or parent not in self._book.open or parent not in self._states:
+            return False
+        alert = self._states[parent].alerts.get(rule)
+        return alert is not None and alert.open
+
+    def _pass_minutes(self, until_s: int) -> None:
+        """Tell open alerts of every full minute after what has been evaluated, up to `until_s`."""
+        book = self._book
+        if book.evaluated_until_s is None or not book.open:
+            return
+        for minute in range(book.evaluated_until_s // 60 + 1, until_s // 60 + 1):
+            if not book.open:
+                return
+            alive = False
+            for series, group in sorted(book.open.items()):
+                # A clock that stands still is not even asked: where it is advanced must not depend on who looks.
+                if book.clocks[group].live and self._clock(group, minute).live:
+                    alive = True
+                    self._pass_minute(minute, series, group, book.clocks[group])
+            if not alive:
+                # Only documents can bring a group back, and there are none before `until_s`.
+                return
+
+    def _pass_minute(self, minute: int, series: str, group: str, clock: GroupClock) -> None:
+        state = self._state(series, clock)
+        base: Usual | None = None
+        for rule, alert in state.alerts.items():
+            if not alert.open:
+                continue
+            settings = self._rules[rule]
+            now = self._now(minute * 60)
+            self._changed.add(series)
+            test: Test | None = None
+            if minute % cadence(alert.window) == 0:
+                state.windows.compact(minute)
+                state.baseline.fold(clock)
+                base = base or detector.usual(state.baseline, clock)
+                test = detector.again(rule, alert.window, state.windows, base, clock, settings.minimum)
+            for step in alert.passed(settings, now, None if test is None else test.score):
+                state.windows.compact(minute)
+                state.baseline.fold(clock)
+                base = base or detector.usual(state.baseline, clock)
+                self._write(step, series, group, state, alert, base, clock, test)
+
+    def _tell_what_is_owed(self, since: int) -> None:
+        """Catching up is over: what fired meanwhile and still does is told now."""
+        now = self._now(since)
+        for series, group in sorted(self._book.open.items()):
+            clock = self._book.clocks[group]
+            state = self._state(series, clock)
+            for alert in state.alerts.values():
+                for step in alert.caught_up(now):
+                    self._changed.add(series)
+                    base = detector.usual(state.baseline, clock)
+                    self._write(step, series, group, state, alert, base, clock, None)
+
+    def _write(
+        self,
+        step: Step,
+        series: str,
+        group: str,
+        state: SeriesState,
+        alert: Alert,
+        base: Usual,
+        clock: GroupClock,
+        test: Test | None,
+    ) -> None:
+        """A step becomes a transition."""
+        book, rule, settings = self._book, alert.rule, self._rules[alert.rule]
+        if any(one.open for one in state.alerts.values()):
+            book.open[series] = group
+        else:
+            book.open.pop(series, None)
+        if test is None or (step.state != "resolved" and test.score < settings.close):
+            test = detector.again(rule, alert.window, state.windows, base, clock, settings.minimum)
+        severity: Severity = alert.severity
+        self._drafts.append(
+            Transition(
+                alert=alert_id(series, rule, alert.onset),
+                number=alert.number,
+                series=series,
+                group=group,
+                rule=rule,
+                state=step.state,
+                severity=severity,
+                onset_ms=alert.onset * 60_000,
+                at_ms=step.at_s * 1000,
+                fired_ms=alert.fired_s * 1000 if alert.fired_s else None,
+                resolved_ms=step.at_s * 1000 if step.state == "resolved" else None,
+                score=round(alert.score, 6),
+                peak=round(alert.peak, 6),
+                page=step.page,
+                late=step.late,
+                learning=step.learning,
+                why=explain.why(rule, explain.name_of(series, self._names), test, alert.onset),
+                evidence=explain.evidence(rule, test, state.windows, base, clock, settings),
+            )
+        )
+
+
+def _by_second(
+    entries: Mapping[str, tuple[str, Sequence[Entry]]], since: int | None, until_s: int
+) -> dict[int, list[tuple[str, str, list[Entry]]]]:
+    """Second -> (series, group, entries) of that second."""
+    seconds: dict[int, list[tuple[str, str, list[Entry]]]] = {}
+    for series, (group, batch) in entries.items():
+        mine: dict[int, list[Entry]] = {}
+        for entry in batch:
+            second = entry.visible_s
+            if second > until_s:
+                raise Inconsistent(f"{series}: an entry becomes visible at second {second}, after {until_s}")
+            if since is not None and second <= since:
+                # It came from a partition that had left the watermark for being idle: known now, not then.
+                second = min(since + 1, until_s)
+            mine.setdefault(second, []).append(entry)
+        for second, of_second in mine.items():
+            seconds.setdefault(second, []).append((series, group, of_second))
+    return seconds
+
+
+def _counts_for_group(series: str) -> bool:
+    """Pairs count documents that their entity counts already."""
+    return "/topic:" not in series

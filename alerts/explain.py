@@ -1,0 +1,201 @@
+"""Why the bell rang: the numbers of every window, a timeline, one sentence, and what would not have rung.
+
+Everything is computed from the state that decided, at the moment it decided, and frozen into the transition. Documents,
+authors and sources are put in by the shell, which has the references.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import sqrt
+
+from alerts import detector
+from alerts.detector import Test, Usual
+from alerts.rules import RuleSettings
+from alerts.season import GroupClock
+from alerts.tails import band, odds_text
+from alerts.windows import Windows, kept_from, middle_from, width
+from contracts.evidence import Evidence, TimelinePoint, WindowEvidence
+from contracts.messages import Rule
+from contracts.series import entity_of, topic_of
+
+BARS = 24
+
+
+def evidence(
+    rule: Rule, test: Test, windows: Windows, base: Usual, clock: GroupClock, settings: RuleSettings
+) -> Evidence:
+    """The evidence of an alert whose strongest window is `test`, without its documents."""
+    shown = [
+        detector.again(rule, minutes, windows, base, clock, settings.minimum)
+        for minutes in detector.ALL_WINDOWS
+        if minutes != test.minutes
+    ]
+    shown = sorted([*shown, test], key=lambda one: one.minutes)
+    return Evidence(
+        windows=[_window(one) for one in shown],
+        window=test.minutes,
+        timeline=timeline(windows, base, clock, test.minutes),
+        threshold=settings.open,
+        margin=round(test.score - settings.open, 3),
+        counterfactual=counterfactual(rule, test, base, clock, settings),
+    )
+
+
+def _window(test: Test) -> WindowEvidence:
+    distinct, negatives, copies, mass, _ = test.sums
+    total = mass / 1000.0
+    # Only the sum of p is kept; by Jensen's inequality n * mean(p) * (1 - mean(p)) bounds the sum of p(1 - p).
+    spread = 1.96 * sqrt(total * max(0.0, 1.0 - total / distinct)) if distinct else 0.0
+    return WindowEvidence(
+        minutes=test.minutes,
+        negative=negatives,
+        all=distinct,
+        copies=copies,
+        expected_negative=round(test.expected_negative, 4),
+        expected_all=round(test.expected_texts, 4),
+        p_count=test.p_count,
+        p_share=test.p_share,
+        share=round(negatives / distinct, 4) if distinct else 0.0,
+        usual_share=round(test.share, 4),
+        score=round(test.score, 3),
+        negative_mass=round(total, 3),
+        negative_mass_low=round(max(0.0, total - spread), 3),
+        negative_mass_high=round(min(float(distinct), total + spread), 3),
+    )
+
+
+def timeline(windows: Windows, base: Usual, clock: GroupClock, minutes: int) -> list[TimelinePoint]:
+    """Bars of event time up to now with what the baseline expects in them.
+
+    Args:
+        windows: compacted to now.
+        base: the baseline at the moment of the decision.
+        clock: the group's.
+        minutes: of the window that decided: 5-minute bars over the last two hours for windows up to an hour, hourly bars
+            over the last day for longer ones.
+    """
+    now = windows.now
+    bar = 5 if minutes <= detector.SHORT[-1] else 60
+    first = max(middle_from(now) if bar == 5 else kept_from(now), now // bar * bar - (BARS - 1) * bar)
+    counts: dict[int, list[int]] = {}
+    for start, _, distinct, negatives in windows.rows():
+        sums = counts.setdefault(start // bar * bar, [0, 0])
+        sums[0] += distinct
+        sums[1] += negatives
+    points: list[TimelinePoint] = []
+    for start in range(first, now + 1, bar):
+        span = min(bar, now - start + 1)
+        expected = base.rate * base.share * (clock.at(start + span - 1) - _clock_before(clock, start, now))
+        low, high = band(expected, base.shape)
+        distinct, negatives = counts.get(start, (0, 0))
+        points.append(
+            TimelinePoint(
+                start_ms=start * 60_000,
+                minutes=bar,
+                negative=negatives,
+                all=distinct,
+                expected=round(expected, 4),
+                low=round(low, 4),
+                high=round(high, 4),
+            )
+        )
+    return points
+
+
+def _clock_before(clock: GroupClock, start: int, now: int) -> float:
+    """C before a bar; bars start where buckets do, so the clock remembers it."""
+    return clock.at(start - 1) if width(start, now) < 60 or start % 60 == 0 else clock.at(start // 60 * 60 - 1)
+
+
+def fires_at(rule: Rule, test: Test, base: Usual, clock: GroupClock, settings: RuleSettings) -> int:
+    """The fewest counts (negative texts, texts, copies) with which this window would still have opened."""
+    distinct, negatives, copies, mass, offset = test.sums
+    saw = {"negative": negatives, "volume": distinct}.get(rule, copies)
+    ticks = clock.at(test.end) - clock.at(test.begin - 1)
+    low, high = 0, saw
+    while low < high:
+        count = (low + high) // 2
+        less = saw - count
+        if rule == "negative":
+            sums = (distinct - less, count, copies, mass, offset)
+            one = detector.weigh(test.minutes, test.begin, test.end, sums, base, ticks, test.penalty, settings.minimum)
+        elif rule == "viral":
+            sums = (distinct, negatives, count, mass, offset)
+            one = detector.weigh_volume(
+                test.minutes, test.begin, test.end, sums, base, ticks, settings.minimum, viral=True
+            )
+        else:
+            sums = (count, negatives * count // distinct, copies, mass, offset)
+            one = detector.weigh_volume(
+                test.minutes, test.begin, test.end, sums, base, ticks, settings.minimum, viral=False
+            )
+        if one.score >= settings.open:
+            high = count
+        else:
+            low = count + 1
+    return high
+
+
+def counterfactual(rule: Rule, test: Test, base: Usual, clock: GroupClock, settings: RuleSettings) -> str:
+    """ "Fires at 14 negative texts in 5 min, saw 17"."""
+    what = {"negative": "negative texts", "volume": "texts"}.get(rule, "copies")
+    saw = {"negative": test.sums[1], "volume": test.sums[0]}.get(rule, test.sums[2])
+    least = fires_at(rule, test, base, clock, settings)
+    return f"fires at {least} {what} in {span_text(test.minutes)}, saw {saw}"
+
+
+def span_text(minutes: int) -> str:
+    """60 -> `60 min`, 360 -> `6 h`."""
+    return f"{minutes} min" if minutes <= 60 else f"{minutes // 60} h"
+
+
+def why(rule: Rule, name: str, test: Test, onset_minute: int) -> str:
+    """One sentence: what happened, against what is usual.
+
+    Args:
+        rule: why the alert exists.
+        name: of the series, as people call it.
+        test: the window that decided.
+        onset_minute: epoch minute.
+    """
+    distinct, negatives, copies, mass, _ = test.sums
+    span = span_text(test.minutes)
+    since = datetime.fromtimestamp(onset_minute * 60, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    many = distinct / test.expected_texts if test.expected_texts > 0.0 else 0.0
+    if rule == "negative":
+        times = negatives / test.expected_negative if test.expected_negative > 0.0 else 0.0
+        return (
+            f"{name}: {negatives} negative of {distinct} distinct texts in {span}; expected "
+            f"{_number(test.expected_negative)} negative (x{_number(times)}, p{_odds(test.p_count)}); negative share "
+            f"{negatives / max(1, distinct):.0%} vs usual {test.share:.0%} (p{_odds(test.p_share)}); "
+            f"S={test.score:.1f}; mean p(negative) {mass / 1000 / max(1, distinct):.2f}; volume x{_number(many)}; "
+            f"started {since}"
+        )
+    if rule == "volume":
+        return (
+            f"{name}: {distinct} distinct texts in {span}, expected {_number(test.expected_texts)} (x{_number(many)}, "
+            f"p{_odds(test.p_count)}); negative share {negatives / max(1, distinct):.0%} as usual "
+            f"({test.share:.0%}); started {since}"
+        )
+    return (
+        f"{name}: {copies} copies in {span} beside {distinct} distinct texts, where {_number(test.expected_texts)} texts "
+        f"are usual (p{_odds(test.p_count)}); one story spreads; started {since}"
+    )
+
+
+def name_of(series: str, names: dict[str, str]) -> str:
+    """`entity:ftx/topic:legal_regulation` -> `FTX / legal regulation`."""
+    entity, topic = entity_of(series), topic_of(series)
+    parts = [names.get(entity, entity)] if entity else []
+    parts += [topic.replace("_", " ")] if topic else []
+    return " / ".join(parts) if parts else "All texts" if series == "all" else series
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 0.95 else f"{value:.2g}"
+
+
+def _odds(p: float) -> str:
+    text = odds_text(p)
+    return text if text.startswith("<") else f"={text}"

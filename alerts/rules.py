@@ -1,0 +1,116 @@
+"""`rules.yaml` as a type: when the bell rings, and how soon it stops.
+
+A rule opens at a score S (see alerts/detector.py: 1 more means ten times less likely to be chance), closes at a lower
+one, and asks for a minimum of evidence, below which no statistics help.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from contracts.errors import UserError
+
+
+class RuleSettings(BaseModel):
+    """One rule.
+
+    Attributes:
+        enabled: whether it rings at all.
+        open: S at which an alert opens.
+        close: S below which an open alert is quiet.
+        minimum: fewest distinct texts that may ring: negative ones for `negative`, all for `volume`, copies for `viral`.
+        hold_s: between `open` and `open` + 1 an alert waits this long for one more text (longer for long windows).
+        quiet_minutes: an alert resolves after this long without S of at least `close`, counted while data comes in.
+        minimum_open_minutes: and never sooner than this after it fired.
+        cooldown_minutes: after an alert the series stays silent this long, unless it gets much worse.
+        worse: how much S must rise to be told again, or to break the silence after an alert.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    enabled: bool = True
+    open: float = Field(default=9.5, ge=1.0, le=100.0)
+    close: float = Field(default=6.0, ge=0.0, le=100.0)
+    minimum: int = Field(default=4, ge=1)
+    hold_s: int = Field(default=120, ge=0, le=3600)
+    quiet_minutes: int = Field(default=30, ge=1, le=1440)
+    minimum_open_minutes: int = Field(default=30, ge=0, le=1440)
+    cooldown_minutes: int = Field(default=60, ge=0, le=10080)
+    worse: float = Field(default=3.0, gt=0.0)
+
+    @model_validator(mode="after")
+    def _closes_below_where_it_opens(self) -> RuleSettings:
+        if self.close >= self.open:
+            raise ValueError(f"close ({self.close}) must lie below open ({self.open}), or alerts flap")
+        return self
+
+
+class Rules(BaseModel):
+    """All rules that look at single series."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    negative: RuleSettings = RuleSettings()
+    volume: RuleSettings = RuleSettings(open=12.0, close=8.0, minimum=8)
+    viral: RuleSettings = RuleSettings(open=12.0, close=8.0, minimum=20)
+
+
+def read_rules(path: Path) -> Rules:
+    """The rules of a `rules.yaml`; what it leaves out keeps its default, an empty file is all defaults.
+
+    Raises:
+        UserError: naming the file, the line and what to do.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file; `tocsin init` writes one") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise UserError(f"{path}{line}: not YAML: {problem}; check indentation and colons") from error
+    if content is None:
+        return Rules()
+    if not isinstance(content, dict):
+        raise UserError(f"{path}:1: expected rules by name, such as `negative:`, found {type(content).__name__}")
+    defaults = Rules()
+    for name in Rules.model_fields:
+        if isinstance(content.get(name), dict):
+            content[name] = getattr(defaults, name).model_dump() | content[name]
+    try:
+        return Rules.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = [str(part) for part in first["loc"]]
+        at = _line_of(text, place)
+        raise UserError(
+            f"{path}:{at}: {'.'.join(place) or 'rules'}: {_remedy(first['type'], first['msg'], place)}"
+        ) from error
+
+
+def _remedy(kind: str, message: str, place: list[str]) -> str:
+    if kind == "extra_forbidden":
+        known = Rules.model_fields if len(place) == 1 else RuleSettings.model_fields
+        return f"there is no such field; take it out, or use one of {', '.join(known)}"
+    return message.removeprefix("Value error, ")
+
+
+def _line_of(text: str, place: list[str]) -> int:
+    """The line on which a key stands, 1 if it cannot be found."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 1
+    for part in place:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if key.value == part:
+                line, node = key.start_mark.line + 1, value
+                break
+        else:
+            break
+    return line

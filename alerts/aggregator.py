@@ -23,7 +23,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from redis.exceptions import TimeoutError as RedisSlow
 
 from alerts import keys
-from alerts.counting import Counted, plan, script_argument
+from alerts.counting import Batch, Counted, plan, script_argument
 from alerts.installation import topic_generation, verify_generation, verify_redis
 from contracts import codec, metrics
 from contracts.clock import Clock
@@ -105,7 +105,7 @@ class Aggregator:
         planned = plan([(r.partition, r.offset, r.value, r.headers) for r in batch], self._mode)
         for index, error in planned.bad.items():
             await self._bury(batch[index], error)
-        argument = script_argument(planned, spans, self._settings.aggregator.claim_s)
+        argument = self._argument(planned, spans)
         await self._wait_for_evaluator()
         try:
             done = Counted(*await self._patiently(lambda: _COUNT.arun(self._redis, argument)))
@@ -120,6 +120,10 @@ class Aggregator:
                 ) from error
             raise
         self._measure(batch, done, len(planned.bad), planned.newest_ms)
+
+    def _argument(self, planned: Batch, spans: dict[int, tuple[int, int]]) -> bytes:
+        settings = self._settings.aggregator
+        return script_argument(planned, spans, settings.claim_s, audit=settings.audit)
 
     def _measure(self, batch: Sequence[Record], done: Counted, dead: int, newest_ms: int) -> None:
         metrics.COUNTED_DOCUMENTS.inc(done.counted)
@@ -149,7 +153,7 @@ class Aggregator:
         """Dead-letter a score that cannot be counted, and pass its place with its origin marked as seen."""
         await self._bury(record, rejected_reason(error))
         planned = plan([(record.partition, record.offset, None, record.headers)], self._mode)
-        argument = script_argument(planned, spans, self._settings.aggregator.claim_s)
+        argument = self._argument(planned, spans)
         await self._patiently(lambda: _COUNT.arun(self._redis, argument))
 
     async def _bury(self, record: Record, error: Rejected) -> None:

@@ -107,11 +107,12 @@ def _origin(headers: Sequence[tuple[str, bytes]]) -> tuple[int, int] | None:
     return None
 
 
-def script_argument(batch: Batch, gate: dict[int, tuple[int, int]], claim_s: int) -> bytes:
+def script_argument(batch: Batch, gate: dict[int, tuple[int, int]], claim_s: int, *, audit: bool = False) -> bytes:
     """ARGV[1] of `lua/count.lua`. `gate`: partition -> (first offset of the batch, next offset)."""
     content = {
         "gate": [[partition, first, following] for partition, (first, following) in gate.items()],
         "claim": claim_s,
+        "audit": audit,
         "kept": [NEGATIVES_KEPT, OTHERS_KEPT, REFERENCES_KEPT_S],
         "late": [LATE_WINDOW_MINUTES, LATE_BASELINE_MINUTES],
         "docs": batch.docs,

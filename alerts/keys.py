@@ -11,6 +11,7 @@
 | `book`, `evaluated` | what the evaluator keeps for all series; event time it has reached, seconds | `lua/commit.lua` |
 | `unsent` | hash: transitions that are durable here and not yet in the topic `alerts` | `lua/commit.lua` |
 | `lease:evaluator`, `epoch:evaluator` | who leads, and the fencing epoch | `stream/lua` |
+| `a:{series}` | hash: counts per minute, only with the setting `aggregator.audit` | `lua/count.lua` |
 | `generation` | hash: topic -> id and partition count that all this belongs to | `alerts/installation.py` |
 """
 

@@ -70,7 +70,7 @@ class Aggregator(BaseModel):
     batch_scores: int = Field(default=1024, ge=1)
     linger_s: float = 0.02
     claim_s: int = Field(default=3600, description="how long a document id is remembered as counted")
-    fine_minutes: int = Field(default=16, ge=15, description="minute buckets kept before they are merged")
+    audit: bool = Field(default=False, description="also keep counts per series and minute for ever, for a judge")
     watchdog_s: float = 60.0
 
 

@@ -4,6 +4,7 @@
 --   gate  = {{partition, first offset of the batch in `scores`, next offset}, ...},
 --   claim = seconds a document id is remembered,
 --   kept  = {negative documents remembered per series, other documents, seconds},
+--   audit = whether counts per series and minute are also kept in `a:{series}`, for a judge to compare,
 --   late  = {minutes up to which a late document is detected, minutes up to which it is learned from},
 --   docs  = {{origin partition, origin offset, visible ms, appended ms, event minute, document id, copy 0/1,
 --             share offset in thousandths, reference (packed, see alerts/references.py),
@@ -111,6 +112,13 @@ for _, series in ipairs(order) do
   end
   redis.call('APPEND', 't:' .. series, table.concat(packed))
   redis.call('HINCRBY', 'dirty', series, tail.n)
+  if batch.audit then
+    for _, e in ipairs(tail.entries) do
+      for name, value in pairs({distinct = e[3], negative = e[4], copies = e[5], mass = e[6]}) do
+        if value ~= 0 then redis.call('HINCRBY', 'a:' .. series, e[2] .. ':' .. name, value) end
+      end
+    end
+  end
 end
 local function remember(prefix, lists, kept)
   for series, list in pairs(lists) do

@@ -74,7 +74,7 @@ NARROW = Box(358, 230, left=30, right=6)
 
 
 def evidence_chart(
-    points: Sequence[TimelinePoint], onset_ms: int, fired_ms: int | None, box: Box, name: str, words: tuple[str, str]
+    points: Sequence[TimelinePoint], onset_ms: int, fired_ms: int | None, box: Box, *, name: str, words: tuple[str, str]
 ) -> Markup:
     """Negative texts per bar against the band that the baseline expects, with onset and firing marked.
 

@@ -11,6 +11,11 @@ from pathlib import Path
 from contracts.errors import Unavailable, UserError
 from desk.schema import TABLES, VERSION
 
+_AWAY = (
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+)  # fmt: skip
+
 
 def database_path(address: str) -> Path:
     """The file of `sqlite:///PATH`.
@@ -21,6 +26,11 @@ def database_path(address: str) -> Path:
     if not address.startswith("sqlite:///") or address == "sqlite:///":
         raise UserError(f"desk.database={address}: the desk keeps its database in SQLite; give it as sqlite:///PATH")
     return Path(address.removeprefix("sqlite:///"))
+
+
+def is_away(error: sqlite3.OperationalError) -> bool:
+    """Whether the file is locked, read-only, full or out of reach: a matter of waiting. A mistake in a query is not."""
+    return error.sqlite_errorcode & 0xFF in _AWAY
 
 
 class Database:
@@ -86,7 +96,7 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("rollback")
                 self.rolled_back()
-                if isinstance(error, sqlite3.OperationalError):
+                if isinstance(error, sqlite3.OperationalError) and is_away(error):
                     raise Unavailable(f"the desk's database {self.path.name} cannot be written: {error}") from error
                 raise
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from contracts.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 P_FLOOR = 1e-8  # smaller p-values are not calibrated, so they are not shown
 
 
@@ -45,15 +46,15 @@ def amount(value: float) -> str:
 def times(seen: float, expected: float) -> str:
     """How many times what was expected.
 
-    >>> times(17, 0.7), times(8, 6.0), times(5, 0.0)
-    ('24×', '1.3×', '')
+    >>> times(17, 0.7) == f"24{TIMES}", times(8, 6.0) == f"1.3{TIMES}", times(5, 0.0)
+    (True, True, '')
     """
     if expected <= 0 or seen <= 0:
         return ""
     ratio = seen / expected
     if ratio >= 1000:
-        return ">999×"
-    return f"{ratio:.0f}×" if ratio >= 10 else f"{ratio:.1f}×"
+        return f">999{TIMES}"
+    return f"{ratio:.0f}{TIMES}" if ratio >= 10 else f"{ratio:.1f}{TIMES}"
 
 
 def percent(share: float) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -156,7 +156,7 @@ class _Consumer:
     def __init__(self, bootstrap: str) -> None:
         self._servers = bootstrap.split(",")
 
-    def __enter__(self) -> _Consumer:
+    def __enter__(self) -> Self:
         timeouts = {"request_timeout_ms": PATIENCE_MS, "bootstrap_timeout_ms": PATIENCE_MS}
         self._kafka = KafkaConsumer(
             bootstrap_servers=self._servers,

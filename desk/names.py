@@ -37,7 +37,7 @@ RULES = {
 }
 SEVERITIES = {"critical": "Critical", "warning": "Warning", "info": "Info"}
 STATES = {"pending": "Pending", "firing": "Firing", "resolved": "Resolved", "withdrawn": "Withdrawn"}
-SOURCE_STATES = {True: "alive", False: "stopped"}
+SOURCE_STATES = {"alive": "alive", "silent": "silent", "stopped": "stopped", "over": "replayed to its end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,6 @@ def speed_words(replay: Replay) -> str:
     """How fast event time runs in a replay.
 
     >>> speed_words(Replay(start_ms=0, end_ms=1, speed=3600))
-    '3,600 × as fast as life'
+    '3,600 times as fast as life'
     """
-    return f"{replay.speed:,.10g} × as fast as life" if replay.speed > 0 else "as fast as it goes"
+    return f"{replay.speed:,.10g} times as fast as life" if replay.speed > 0 else "as fast as it goes"

@@ -58,10 +58,12 @@ class Outlook:
 
     Attributes:
         as_of_ms: the time that what is shown belongs to: event time in a replay, else the wall's.
+        wall_ms: when it was looked at.
         summary: one sentence on sources and the newest document, for a calm board.
     """
 
     as_of_ms: int
+    wall_ms: int
     replay: ReplayBanner | None
     notices: tuple[Notice, ...]
     summary: str
@@ -83,6 +85,7 @@ def look(sources: Sequence[SourceHeartbeat], newest: Newest, feed: FeedState, un
     )
     return Outlook(
         as_of_ms=banner.event_ms if banner else live,
+        wall_ms=wall_ms,
         replay=banner,
         notices=tuple(sorted(notices, key=lambda notice: ("loud", "warn", "info").index(notice.level))),
         summary=_summary(sources, newest, wall_ms),

@@ -25,7 +25,8 @@ def _alert(row: tuple[Any, ...]) -> AlertRow:
 
 
 def _document(row: tuple[Any, ...]) -> DocumentRow:
-    return DocumentRow(*row[:-2], bool(row[-2]), bool(row[-1]))
+    columns = dict(zip(DocumentRow.__slots__, row, strict=True))
+    return DocumentRow(**columns | {"negative": bool(columns["negative"]), "copy": bool(columns["copy"])})
 
 
 class Queries(Database):

@@ -100,7 +100,7 @@ def up(options: Options, topic_settings: Kafka, clock: Clock, say: Say) -> State
 def _start(home: Home, config: Path, options: Options, topic_settings: Kafka, clock: Clock, say: Say) -> State:
     say("checking the machine")
     slots = stages.slots(options.scorers, options.aggregators)
-    plan = _ports(options, slots)
+    plan = ports_of(options, slots)
     checks.demand([checks.disk(home.path), checks.memory(), *(checks.free_port(what, plan[what]) for what in plan)])
     addresses = Addresses(
         kafka=options.kafka or f"{ports.HOST}:{plan[KAFKA]}",
@@ -144,7 +144,7 @@ def _metrics(slot: Slot) -> str:
     return f"the metrics of {slot.name}"
 
 
-def _ports(options: Options, slots: list[Slot]) -> dict[str, int]:
+def ports_of(options: Options, slots: list[Slot]) -> dict[str, int]:
     """What needs a port -> which; the desk has the first, and the others keep theirs when a store is elsewhere."""
     stores = {KAFKA: options.kafka, CONTROLLER: options.kafka, REDIS: options.redis}
     names = [DESK, *stores, *(_metrics(slot) for slot in slots)]

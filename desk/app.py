@@ -72,7 +72,12 @@ def create_app(settings: Desk, store: Store, feed: Feed, clock: Clock) -> FastAP
         await asyncio.gather(app.state.following, return_exceptions=True)
 
     app = FastAPI(
-        title="Tocsin desk", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
+        title="Tocsin desk",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
     )
     app.state.hub = hub
     app.add_middleware(GZipMiddleware, minimum_size=600)
@@ -94,7 +99,9 @@ def create_app(settings: Desk, store: Store, feed: Feed, clock: Clock) -> FastAP
     @app.get("/board/state", include_in_schema=False)
     def board_state() -> Response:
         """All of the board, for a page that missed something."""
-        return Response(orjson.dumps(live.state()), media_type="application/json", headers={"cache-control": "no-store"})
+        return Response(
+            orjson.dumps(live.state()), media_type="application/json", headers={"cache-control": "no-store"}
+        )
 
     @app.get("/events", include_in_schema=False)
     async def events() -> StreamingResponse:

@@ -56,6 +56,7 @@ class SourceCells:
     state: str
     state_words: str
     newest: str
+    newest_iso: str
     rate: str
 
 
@@ -76,6 +77,8 @@ class Board:
         outlook = self.outlook
         return {
             "summary": outlook.summary,
+            "newest": figures.utc(outlook.newest_ms) if outlook.newest_ms else "",
+            "newest_iso": figures.iso(outlook.newest_ms) if outlook.newest_ms else "",
             "open": len(self.open),
             "title": f"({len(self.open)}) " if self.open else "",
             "fed": outlook.fed,
@@ -200,4 +203,5 @@ def _source(source: SourceHeartbeat, wall_ms: int) -> SourceCells:
     if rate and source.items_per_hour_expected:
         rate += f", usually {figures.amount(source.items_per_hour_expected)}"
     newest = figures.utc(source.newest_ms) if source.newest_ms else "nothing yet"
-    return SourceCells(source.source, state, names.SOURCE_STATES[state], newest, rate)
+    newest_iso = figures.iso(source.newest_ms) if source.newest_ms else ""
+    return SourceCells(source.source, state, names.SOURCE_STATES[state], newest, newest_iso, rate)

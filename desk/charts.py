@@ -13,6 +13,7 @@ from contracts.evidence import TimelinePoint
 from desk import figures
 
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+ROOM_FOR_WORD = 40
 FINE_FROM = 240  # counts in 24 h from which bars of 15 minutes say more than bars of an hour
 
 
@@ -65,7 +66,7 @@ class Box:
     height: int
     left: int = 40
     right: int = 10
-    top: int = 26
+    top: int = 32
     bottom: int = 28
 
 
@@ -124,9 +125,9 @@ def evidence_chart(
         )
         for value in range(0, int(highest) + 1, step)
     )
-    marks = _mark("onset", "onset", x(onset_ms), box, lift=0) if start <= onset_ms <= end else Markup()
+    marks = _mark("onset", x(onset_ms), box, "end") if start <= onset_ms <= end else Markup()
     if fired_ms is not None and start <= fired_ms <= end:
-        marks += _mark("fired", "fired", x(fired_ms), box, lift=12)
+        marks += _mark("fired", x(fired_ms), box, "start")
     return Markup(
         '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-labelledby="{}-t {}-d" data-left="{}" data-right="{}">'
         '<title id="{}-t">{}</title><desc id="{}-d">{}</desc>{}<path class="band" d="{}"/><path class="bars" d="{}"/>'
@@ -150,12 +151,25 @@ def _scale(highest: float) -> tuple[int, float]:
     return int(step), raw
 
 
-def _mark(kind: str, word: str, x: float, box: Box, *, lift: int) -> Markup:
-    anchor, shift = ("end", -5) if x > box.width / 2 else ("start", 5)
+def _mark(kind: str, x: float, box: Box, side: str) -> Markup:
+    """A line with its word beside it: the onset's on its left and the firing's on its right, where there is room."""
+    row = 12
+    if side == "start" and x > box.width - box.right - ROOM_FOR_WORD:
+        side, row = "end", 26
+    elif side == "end" and x < box.left + ROOM_FOR_WORD:
+        side = "start"
     return Markup(
         '<line class="mark {}" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="mark" x="{}" y="{}" text-anchor="{}">{}</text>'
     ).format(
-        kind, _short(x), _short(x), 8 + lift, box.height - box.bottom, _short(x + shift), 16 + lift - 4, anchor, word
+        kind,
+        _short(x),
+        _short(x),
+        row - 8,
+        box.height - box.bottom,
+        _short(x + (5 if side == "start" else -5)),
+        row,
+        side,
+        kind,
     )
 
 

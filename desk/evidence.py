@@ -50,7 +50,7 @@ class WindowCells:
 
 @dataclass(frozen=True, slots=True)
 class DocumentCells:
-    """A document on the page. `gone` says that its text is no longer kept."""
+    """A document on the page; weight_share is its weight as a share of the heaviest one's."""
 
     id: str
     text: Markup
@@ -131,6 +131,7 @@ def read_page(store: Queries, known: Names, alert: str) -> Page | None:
     others = [kept[one] for one in evidence.contributing if one in kept and one not in top]
     others.sort(key=lambda document: (-document.p_negative, document.published_ms))
     total = max(evidence.contributing_total, len(evidence.contributing), len(evidence.documents))
+    heaviest = max((document.weight for document in evidence.documents), default=0.0)
     chart, narrow, tips = _charts(step)
     return Page(
         step=step,
@@ -145,7 +146,7 @@ def read_page(store: Queries, known: Names, alert: str) -> Page | None:
         chart=chart,
         chart_narrow=narrow,
         tips=tips,
-        documents=tuple(_top(document, kept.get(document.id)) for document in evidence.documents),
+        documents=tuple(_top(document, kept.get(document.id), heaviest) for document in evidence.documents),
         others=tuple(document_cells(document) for document in others[:SHOWN]),
         contributing=figures.counted(total, "document", "documents"),
         missing=max(0, total - len(top) - len(others)),
@@ -261,7 +262,7 @@ def _charts(step: Transition) -> tuple[Markup, Markup, tuple[tuple[int, int, str
     return wide, narrow, tips
 
 
-def _top(document: DocumentEvidence, kept: DocumentRow | None) -> DocumentCells:
+def _top(document: DocumentEvidence, kept: DocumentRow | None, heaviest: float) -> DocumentCells:
     position = kept.position if kept else document.position
     return DocumentCells(
         id=document.id,
@@ -271,7 +272,7 @@ def _top(document: DocumentEvidence, kept: DocumentRow | None) -> DocumentCells:
         link=web_link(document.url),
         p_negative=figures.percent(document.p_negative),
         weight=figures.percent(document.weight),
-        weight_share=min(max(document.weight, 0.0), 1.0),
+        weight_share=min(max(document.weight / heaviest, 0.0), 1.0) if heaviest > 0 else 0.0,
         story=document.story,
         copies=_place_in_story(position),
         author=(document.author or "")[:8],

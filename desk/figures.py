@@ -95,7 +95,7 @@ def span(ms: int) -> str:
     """A length of time in its two largest units.
 
     >>> [span(v) for v in (0, 40_000, 125_000, 3_900_000, 97_200_000)]
-    ['0 s', '40 s', '2 min', '1 h 05 min', '1 d 3 h']
+    ['0 s', '40 s', '2 min', '1 h 5 min', '1 d 3 h']
     """
     ms = max(0, ms)
     if ms < MINUTE_MS:
@@ -103,8 +103,12 @@ def span(ms: int) -> str:
     if ms < HOUR_MS:
         return f"{ms // MINUTE_MS} min"
     if ms < DAY_MS:
-        return f"{ms // HOUR_MS} h {ms % HOUR_MS // MINUTE_MS:02d} min"
-    return f"{ms // DAY_MS} d {ms % DAY_MS // HOUR_MS} h"
+        return _two(ms // HOUR_MS, "h", ms % HOUR_MS // MINUTE_MS, "min")
+    return _two(ms // DAY_MS, "d", ms % DAY_MS // HOUR_MS, "h")
+
+
+def _two(large: int, unit: str, small: int, subunit: str) -> str:
+    return f"{large} {unit} {small} {subunit}" if small else f"{large} {unit}"
 
 
 def moment(ms: int) -> datetime:

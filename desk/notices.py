@@ -59,13 +59,15 @@ class Outlook:
     Attributes:
         as_of_ms: the time that what is shown belongs to: event time in a replay, else the wall's.
         wall_ms: when it was looked at.
-        summary: one sentence on sources and the newest document, for a calm board.
+        newest_ms: event time of the newest document, 0 = none yet.
+        summary: how many sources are alive.
     """
 
     as_of_ms: int
     wall_ms: int
     replay: ReplayBanner | None
     notices: tuple[Notice, ...]
+    newest_ms: int
     summary: str
 
     @property
@@ -88,7 +90,8 @@ def look(sources: Sequence[SourceHeartbeat], newest: Newest, feed: FeedState, un
         wall_ms=wall_ms,
         replay=banner,
         notices=tuple(sorted(notices, key=lambda notice: ("loud", "warn", "info").index(notice.level))),
-        summary=_summary(sources, newest, wall_ms),
+        newest_ms=newest.published_ms,
+        summary=_summary(sources, wall_ms),
     )
 
 
@@ -189,10 +192,7 @@ def _banner(sources: Sequence[SourceHeartbeat]) -> ReplayBanner | None:
     )
 
 
-def _summary(sources: Sequence[SourceHeartbeat], newest: Newest, wall_ms: int) -> str:
+def _summary(sources: Sequence[SourceHeartbeat], wall_ms: int) -> str:
     alive = sum(1 for source in sources if source.alive and not is_silent(source, wall_ms) and not is_over(source))
     over = sum(1 for source in sources if is_over(source))
-    words = counted(alive, "source alive", "sources alive") if alive or not over else "The replay is over"
-    return (
-        f"{words}, newest document {utc(newest.published_ms)}." if newest.published_ms else f"{words}, no document yet."
-    )
+    return counted(alive, "source alive", "sources alive") if alive or not over else "The replay is over"

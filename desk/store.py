@@ -76,7 +76,10 @@ class Store(Queries):
 
     def _write_documents(self, database: sqlite3.Connection, documents: list[ScoredDocument]) -> None:
         ids = orjson.dumps([one.score.document for one in documents]).decode()
-        known = {row[0] for row in database.execute("select d.id from documents d join json_each(?) j on d.id = j.value", (ids,))}
+        known = {
+            row[0]
+            for row in database.execute("select d.id from documents d join json_each(?) j on d.id = j.value", (ids,))
+        }
         row = database.execute("select coalesce(max(row), 0) from documents").fetchone()[0]
         rows, appearances, counted = [], [], Counter[tuple[int, int, bool, bool]]()
         for one in documents:

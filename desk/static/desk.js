@@ -12,7 +12,7 @@ function localise(time) {
   time.textContent = (time.id === "asof" ? EXACT : SHORT).format(new Date(time.dateTime));
 }
 function setTime(time, iso, words) {
-  time.dateTime = iso;
+  if (iso) time.dateTime = iso;
   time.title = words;
   time.textContent = words;
   localise(time);
@@ -116,6 +116,7 @@ function board() {
     byId("open").textContent = head.open;
     byId("recorded").textContent = head.recorded;
     byId("summary").textContent = head.summary;
+    if (head.newest_iso) setTime(byId("newest"), head.newest_iso, head.newest);
     document.title = head.title + document.body.dataset.title;
     byId("quiet").hidden = !head.fed;
     byId("blind").hidden = head.fed;
@@ -137,6 +138,7 @@ function board() {
       const item = fromTemplate("t-source");
       item.dataset.state = values.state;
       fill(item, values);
+      setTime(item.querySelector("time"), values.newest_iso, values.newest);
       return item;
     }));
     byId("s-sources").hidden = !head.sources.length;

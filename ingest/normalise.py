@@ -85,7 +85,7 @@ def item_from(values: Mapping[str, Any], *, source: str, fetched_ms: int | None)
     Args:
         values: column -> value; None and missing are the same.
         source: the name when the row has none.
-        fetched_ms: when it was fetched; in a replay as `replay.FetchTimes` says, None when the row has no time.
+        fetched_ms: when it was fetched; in a replay as `survey.FetchTimes` says, None when the row has no time.
 
     Raises:
         Rejected: `time` when a replayed row has no time that can be read, and so no place in the replay.

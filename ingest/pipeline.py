@@ -12,7 +12,7 @@ from contracts.watchlist import WatchedEntity
 from ingest.cluster import MemoryStoryIndex, Place, Sighting, StoryIndex
 from ingest.link import Linker
 from ingest.normalise import Draft, Item, item_from, normalise
-from ingest.replay import FetchTimes
+from ingest.survey import FetchTimes
 from text.similarity import signature
 
 CLUSTER_BATCH = 64  # documents placed at once: one round trip where the index is in Redis
@@ -98,7 +98,7 @@ class Pipeline:
 
         Args:
             rows: (row number, column -> value); columns are named time, source, title, body, id, url, author, lang,
-                kind, entity. Fetch times are those of `replay.FetchTimes`.
+                kind, entity. Fetch times are those of `survey.FetchTimes`.
 
         Yields:
             (row number, document). Rows that cannot become one go to `on_rejected`: `time`, `empty`, or `repeat` for an

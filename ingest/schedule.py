@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SLIP_S = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -76,6 +78,38 @@ class Schedule:
             wall_s -= span
             at = phase.until_ms
         return at + int(wall_s * self.speed * 1000) if self.speed else None
+
+
+@dataclass(slots=True)
+class Pace:
+    """A schedule tied to the wall. Where a replay is held up its time stands still: it never hurries to catch up.
+
+    Attributes:
+        schedule: the pace.
+        anchor_ms: wall time at which the replay's first row was due, held-up time left out.
+    """
+
+    schedule: Schedule
+    anchor_ms: int
+
+    @classmethod
+    def resumed(cls, schedule: Schedule, event_ms: int, now_ms: int) -> Pace:
+        """A replay that goes on at an event time, now."""
+        return cls(schedule, now_ms - int(schedule.wall_offset(event_ms) * 1000))
+
+    def wait_s(self, event_ms: int, now_ms: int) -> float:
+        """Seconds until an event time is due; 0 when it is."""
+        return max(0.0, self.schedule.wall_offset(event_ms) - (now_ms - self.anchor_ms) / 1000)
+
+    def taken(self, event_ms: int, now_ms: int) -> None:
+        """A row of that event time was published: if it was over SLIP_S late, so is all that follows."""
+        late_s = (now_ms - self.anchor_ms) / 1000 - self.schedule.wall_offset(event_ms)
+        if late_s > SLIP_S:
+            self.anchor_ms += int(late_s * 1000)
+
+    def event_ms(self, now_ms: int) -> int | None:
+        """The event time reached; None where rows alone say."""
+        return self.schedule.event_at(max(0.0, (now_ms - self.anchor_ms) / 1000))
 
 
 def _wall_seconds(event_ms: int, speed: float) -> float:

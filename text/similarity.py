@@ -18,6 +18,7 @@ import numpy as np
 
 PERMUTATIONS = 96  # standard error of the estimate at similarity 0.5: 0.05
 BANDS = 16
+BAND_BYTES = 4  # of a band's key
 ROWS = 3  # per band: of texts with similarity 0.55 at least one band agrees 94 times in 100
 LEAD_WORDS = 60  # a story is told in its title and lead; wires differ in where they cut the rest
 LEAD_CHARACTERS = 150
@@ -47,7 +48,7 @@ class Signature:
 
     Attributes:
         places: PERMUTATIONS bytes, the low byte of each minimum.
-        bands: BANDS keys of 4 bytes; texts that share none are not compared.
+        bands: BANDS keys of BAND_BYTES bytes; texts that share none are not compared.
     """
 
     places: bytes

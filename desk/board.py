@@ -81,7 +81,7 @@ class Board:
             "newest_iso": figures.iso(outlook.newest_ms) if outlook.newest_ms else "",
             "open": len(self.open),
             "title": f"({len(self.open)}) " if self.open else "",
-            "fed": outlook.fed,
+            "mood": outlook.mood,
             "recorded": self.recorded_total,
             "notices": [
                 {"level": n.level, "title": n.title, "text": n.text,

@@ -49,6 +49,7 @@ class ReplayBanner:
     progress: float
     progress_words: str
     learning: str
+    learns: bool
     done: bool
 
 
@@ -69,6 +70,13 @@ class Outlook:
     notices: tuple[Notice, ...]
     newest_ms: int
     summary: str
+
+    @property
+    def mood(self) -> str:
+        """What a board without alerts means: `quiet`, `learns` (nothing could have paged yet) or `blind` (not fed)."""
+        if not self.fed:
+            return "blind"
+        return "learns" if self.replay and self.replay.learns else "quiet"
 
     @property
     def fed(self) -> bool:
@@ -188,6 +196,7 @@ def _banner(sources: Sequence[SourceHeartbeat]) -> ReplayBanner | None:
         progress=progress,
         progress_words=f"{percent(progress)}{rows}",
         learning=learning,
+        learns=event_ms < replay.learn_until_ms,
         done=done,
     )
 

@@ -118,8 +118,7 @@ function board() {
     byId("summary").textContent = head.summary;
     if (head.newest_iso) setTime(byId("newest"), head.newest_iso, head.newest);
     document.title = head.title + document.body.dataset.title;
-    byId("quiet").hidden = !head.fed;
-    byId("blind").hidden = head.fed;
+    for (const mood of document.querySelectorAll("[data-mood]")) mood.hidden = mood.dataset.mood !== head.mood;
     if ((head.replay !== null) !== inReplay) location.reload();
     if (head.replay) {
       fill(byId("replay"), head.replay);

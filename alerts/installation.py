@@ -22,7 +22,7 @@ async def verify_redis(redis: Redis) -> None:
     Raises:
         UserError: it has no append-only file or evicts keys; says what to set.
     """
-    config: dict[str, str] = {}
+    config: dict[str | None, str | None] = {}
     for name in ("appendonly", "maxmemory-policy", "maxmemory"):
         config |= await redis.config_get(name)
     if config.get("appendonly") != "yes":
@@ -62,8 +62,8 @@ async def verify_generation(redis: Redis, generation: dict[str, str]) -> None:
         Inconsistent: the topics were made anew or have other partitions; says what to do.
     """
     for topic, identity in generation.items():
-        await redis.hsetnx(keys.GENERATION, topic, identity)  # type: ignore[misc]
-        known = await redis.hget(keys.GENERATION, topic)  # type: ignore[misc]
+        await redis.hsetnx(keys.GENERATION, topic, identity)
+        known = await redis.hget(keys.GENERATION, topic)
         known_text = known.decode() if isinstance(known, bytes) else known
         if known_text != identity:
             raise Inconsistent(

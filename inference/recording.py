@@ -7,8 +7,9 @@ A document that cannot be decoded, breaks its schema, has an impossible date or 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from contracts import codec
 from contracts.errors import Rejected
@@ -108,7 +109,9 @@ def snippet_of(document: Document) -> str:
 def _written(record: Record, document: Document, result: Scored, queue_ms: int) -> Written:
     mentions = (
         [
-            MentionScore(entity=m.entity, relevance=m.relevance, session=m.session, sentiment=_rounded(sentiment))
+            MentionScore.model_validate(
+                m.model_dump(include={"entity", "relevance", "session"}) | {"sentiment": _rounded(sentiment)}
+            )
             for m, sentiment in zip(document.mentions, result.mentions, strict=True)
         ]
         if result.reason is None
@@ -143,6 +146,6 @@ def _written(record: Record, document: Document, result: Scored, queue_ms: int) 
     return Written(score, None, codec.hops(record.headers))
 
 
-def _rounded(probabilities: dict[str, float]) -> dict[str, float]:
+def _rounded(probabilities: Mapping[Any, float]) -> dict[str, float]:
     """Four digits: finer ones are noise of quantisation and only make the log longer."""
     return {label: round(p, 4) for label, p in probabilities.items()}

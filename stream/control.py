@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from kafka import KafkaConsumer, TopicPartition
@@ -16,7 +16,7 @@ M = TypeVar("M", bound=Message)
 log = structlog.get_logger(__name__)
 
 
-class ControlReader:
+class ControlReader(Generic[M]):
     """Follows one small topic from its beginning. Blocking; use it in a thread or a synchronous shell.
 
     Args:
@@ -60,7 +60,7 @@ class ControlReader:
                 except Rejected as error:
                     log.warning("control message passed over", topic=self._topic, offset=record.offset, why=str(error))
                     continue
-                yield (record.key or b"").decode("utf-8", "replace"), message  # type: ignore[misc]
+                yield (record.key or b"").decode("utf-8", "replace"), message
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,0 +1,79 @@
+"""Reads the log of `documents` back: what was published beyond an offset, and how far the scorer has come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, RetriableError
+
+from contracts.errors import Unavailable, UserError
+from contracts.topics import DOCUMENTS
+
+log = structlog.get_logger(__name__)
+
+
+class DocumentsLog:
+    """The topic `documents` as one source sees it. Not for two threads at once.
+
+    Args:
+        bootstrap: addresses of the brokers.
+        scorer_group: the consumer group whose commits say how far scoring is.
+    """
+
+    def __init__(self, bootstrap: str, scorer_group: str) -> None:
+        addresses = bootstrap.split(",")
+        self._group = scorer_group
+        self._consumer = KafkaConsumer(
+            bootstrap_servers=addresses,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=5_000,
+            allow_auto_create_topics=False,
+        )
+        self._admin = KafkaAdminClient(bootstrap_servers=addresses)
+        numbers = self._consumer.partitions_for_topic(DOCUMENTS.name)
+        if not numbers:
+            raise UserError(f"Kafka has no topic {DOCUMENTS.name!r}; `tocsin topics apply` creates it")
+        self._partitions = [TopicPartition(DOCUMENTS.name, number) for number in sorted(numbers)]
+
+    def published_since(self, ends: Mapping[int, int]) -> tuple[set[str], dict[int, int]]:
+        """Document ids at and beyond offsets.
+
+        Args:
+            ends: partition -> offset; a partition that is missing is read from its beginning.
+
+        Returns:
+            ids, and the end offset of every partition as it was before reading.
+        """
+        beginnings = self._consumer.beginning_offsets(self._partitions)
+        now = self._consumer.end_offsets(self._partitions)
+        self._consumer.assign(self._partitions)
+        for tp in self._partitions:
+            self._consumer.seek(tp, min(max(ends.get(tp.partition, 0), beginnings[tp]), now[tp]))
+        ids: set[str] = set()
+        while any(self._consumer.position(tp) < now[tp] for tp in self._partitions):
+            for records in self._consumer.poll(timeout_ms=500).values():
+                ids.update(record.key.decode("ascii", "replace") for record in records if record.key)
+        self._consumer.unsubscribe()
+        return ids, {tp.partition: end for tp, end in now.items()}
+
+    def ahead_of_scorer(self) -> int | None:
+        """Documents that the scorer has not committed; None while its group has no coordinator (Kafka is starting)."""
+        try:
+            committed = self._admin.list_group_offsets({self._group: self._partitions})[self._group]
+            ends = self._consumer.end_offsets(self._partitions)
+            beginnings = self._consumer.beginning_offsets(self._partitions)
+        except RetriableError as error:
+            log.info("how far the scorer has come is not known yet", why=str(error))
+            return None
+        except KafkaError as error:
+            raise Unavailable(f"Kafka does not say how far the scorer has come: {error}") from error
+        reached = {tp: committed[tp].offset if tp in committed else 0 for tp in self._partitions}
+        return sum(int(end) - max(int(reached[tp]), int(beginnings[tp])) for tp, end in ends.items())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._consumer.close()
+        self._admin.close()

@@ -1,0 +1,89 @@
+"""kill -9 of the real process on the real Kafka and Redis: every item once, whatever the moment."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Ingest
+
+pytestmark = pytest.mark.system
+ROWS = 4_000
+START_S = 1_667_260_800  # 2022-11-01
+
+
+def _write(path: Path, prefix: str, rows: int) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["when", "headline"])
+        for number in range(rows):
+            writer.writerow(
+                [
+                    START_S + number * 60,
+                    f"{prefix} item {number}: FTX {number * 7919 % 1000} {'rises' if number % 2 else 'falls'}",
+                ]
+            )
+
+
+def _source(name: str, path: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "kind": "replay", "path": path, "map": {"time": "when", "title": "headline"}, **more}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_item_is_published_once_through_kills_at_any_moment(ingest: Ingest, seed: int) -> None:
+    random = Random(seed)
+    names = [f"kill-{seed}-{letter}" for letter in "abc"]
+    for name in names:
+        _write(ingest.folder / f"{name}.csv", name, ROWS)
+    ingest.sources(*(_source(name, f"{name}.csv") for name in names))
+
+    for at in sorted(random.sample(range(1, 3 * ROWS), 5)):
+        ingest.start()
+        ingest.until(lambda at=at: ingest.published() >= at)  # type: ignore[misc]
+        ingest.kill()
+    ingest.start()
+    ingest.until(ingest.done)
+
+    documents = ingest.documents()
+    counted = Counter(document.title.partition(":")[0] for document in documents)
+    assert set(counted.values()) == {1}
+    assert set(counted) == {f"{name} item {number}" for name in names for number in range(ROWS)}
+    assert len({document.id for document in documents}) == 3 * ROWS
+    assert ingest.stop() == 0
+
+
+def test_a_second_process_waits_and_takes_over(
+    ingest: Ingest, kafka_address: str, redis_url: str, tmp_path: Path
+) -> None:
+    _write(ingest.folder / "takeover.csv", "takeover", ROWS)
+    ingest.sources(_source("takeover", "takeover.csv"))
+    ingest.start()
+    ingest.until(lambda: ingest.published() > 0)
+    standby = type(ingest)(kafka_address, redis_url, tmp_path)
+    standby.start()
+    ingest.kill()
+    standby.until(standby.done)
+    titles = [document.title for document in ingest.documents()]
+    assert len(titles) == len(set(titles)) == ROWS
+    standby.close()
+
+
+def test_what_was_published_before_redis_was_lost_is_not_published_again(ingest: Ingest, redis_url: str) -> None:
+    from redis import Redis
+
+    _write(ingest.folder / "lost.csv", "lost", 500)
+    ingest.sources(_source("lost", "lost.csv"))
+    ingest.start()
+    ingest.until(ingest.done)
+    ingest.kill()
+    Redis.from_url(redis_url).flushall()
+    beats = len(ingest.heartbeats())
+    ingest.start()
+    ingest.until(lambda: any(beat.replay and beat.replay.done for beat in ingest.heartbeats()[beats:]))
+    assert ingest.published() == 500

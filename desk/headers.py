@@ -58,7 +58,8 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers) -> str:
         host = headers.get("host", "")
-        if host.rpartition(":")[0 if host.rpartition(":")[2].isdigit() else 2].strip("[]").lower() not in self._hosts:
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        if name.lower() not in self._hosts:
             return "This desk does not answer to that host name.\n"
         if method in READING:
             return ""

@@ -158,7 +158,9 @@ class Store(Queries):
                 sum(negative and not copy), sum(copy) from appearances group by series, start"""  # noqa: S608
             )
             database.execute("delete from facts")
-            database.execute("insert into facts select 'published_ms', max(published_ms) from documents having count(*)")
+            database.execute(
+                "insert into facts select 'published_ms', max(published_ms) from documents having count(*)"
+            )
         elif topic == _ALERTS:
             database.execute(f"delete from transitions where not exists {kept}", (below,))  # noqa: S608
             database.execute("delete from alerts")

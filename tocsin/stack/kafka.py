@@ -14,7 +14,7 @@ from tocsin.stack import ports
 from tocsin.stack.programs import Program, last_lines
 
 # A broker of one machine: start fast, stay small. Throughput is bounded by the model, not by the JIT.
-JVM = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+JVM = ("-Xmx512m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",

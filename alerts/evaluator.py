@@ -36,7 +36,7 @@ from alerts.counting import Tail, split_tail
 from alerts.references import Reference, unpack
 from alerts.score_log import ScoreLog
 from alerts.watermark import Progress, lag_s, replay_watermark_s, wall_watermark_s
-from alerts.witnesses import in_window, testify
+from alerts.witnesses import in_window, with_witnesses
 from contracts import codec, metrics
 from contracts.clock import Clock
 from contracts.errors import Fenced
@@ -257,7 +257,7 @@ class Evaluator:
         return draft.model_copy(
             update={
                 "decided_ms": self._clock.wall_ms(),
-                "evidence": testify(evidence, contributing, scores.read),
+                "evidence": with_witnesses(evidence, contributing, scores.read),
             }
         )
 

@@ -34,7 +34,7 @@ def choose(references: Sequence[Reference], number: int = SHOWN) -> list[Referen
     return chosen[:number]
 
 
-def testify(evidence: Evidence, references: Sequence[Reference], read: ReadScore) -> Evidence:
+def with_witnesses(evidence: Evidence, references: Sequence[Reference], read: ReadScore) -> Evidence:
     """Evidence with its documents: the five that weigh most, ids of all, authors, sources, the largest story.
 
     Args:

@@ -18,6 +18,7 @@ CONSIDERED_CHARACTERS = 600  # a headline and a lead; more changes nothing but t
 MARGIN = 6.0
 ENGLISH_WORD = 8.0  # nats that one English function word is worth
 OTHER_WORD = 6.0
+PLAIN_ENGLISH = 2  # with so many English function words and none of another language the detector is not asked
 HAN_WEIGHT = 2.5  # letters of a Latin word that one Han character stands for
 
 _LATIN = ["en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "tr", "id", "pl", "cs", "ro", "hu", "vi"]
@@ -89,14 +90,14 @@ def _by_script(text: str) -> str | None:
 
 
 def _among_latin(text: str) -> str:
+    words = {word.lower() for word in _WORD.findall(text)}
+    english_words, other_words = len(words & _ENGLISH), len(words & _OTHER)
+    if english_words >= PLAIN_ENGLISH and not other_words:
+        return "en"
     scores: dict[str, float] = dict(_identifier("latin").rank(text))
     english = scores.pop("en")
     other = max(scores, key=lambda name: scores[name])
-    lead = scores[other] - english
-    if lead <= -MARGIN:
-        return "en"
-    words = {word.lower() for word in _WORD.findall(text)}
-    lead += OTHER_WORD * len(words & _OTHER) - ENGLISH_WORD * len(words & _ENGLISH)
+    lead = scores[other] - english + OTHER_WORD * other_words - ENGLISH_WORD * english_words
     return "en" if lead <= MARGIN else other
 
 

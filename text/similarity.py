@@ -79,9 +79,10 @@ def signature(text: str) -> Signature | None:
     hashes = np.fromiter((zlib.crc32(part.encode("utf-8", "replace")) for part in parts), np.uint64, len(parts))
     # a < 2^31 and h mod p < 2^31: the product stays below 2^62.
     minima = ((_A * (hashes % _PRIME) + _B) % _PRIME).min(axis=1).astype(np.uint32)
-    keys = minima[: BANDS * ROWS].reshape(BANDS, ROWS)
+    raw = minima.astype("<u4").tobytes()
+    width = 4 * ROWS
     bands = tuple(
-        bytes((band,)) + zlib.crc32(keys[band].astype("<u4").tobytes()).to_bytes(4, "big")[:3] for band in range(BANDS)
+        bytes((band,)) + zlib.crc32(raw[band * width : (band + 1) * width]).to_bytes(4, "big")[1:] for band in range(BANDS)
     )
     return Signature((minima & 0xFF).astype(np.uint8).tobytes(), bands)
 

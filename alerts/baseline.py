@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from math import exp, sqrt
 from struct import Struct
+from typing import NamedTuple
 
 from alerts.season import LEARN_MINUTES, LOCAL_MINUTES, GroupClock
 
@@ -21,6 +22,66 @@ LOCAL_LOW, LOCAL_HIGH = 0.25, 6.0
 SPREAD_FROM = 2.0  # texts an hour must expect to say something about overdispersion
 _LAYOUT = Struct("<5I10d")
 BASELINE_BYTES = _LAYOUT.size
+
+
+class Usual(NamedTuple):
+    """What is normal for a series.
+
+    Attributes:
+        rate: texts per tick of the group clock.
+        shape: of the negative binomial around it.
+        share: negative share q, before share offsets.
+        worth: texts that the share is worth.
+    """
+
+    rate: float
+    shape: float
+    share: float
+    worth: float
+
+
+class Known(NamedTuple):
+    """What a series has taught at one moment.
+
+    Attributes:
+        texts, negative: A and Ak now.
+        ticks: ticks of the group clock, and the prior's, in which they came.
+        local: local level R.
+        spread: phi of the group.
+        unfolded: (winsorised) texts of the open minute, which A does not hold yet.
+    """
+
+    texts: float
+    negative: float
+    ticks: float
+    local: float
+    spread: float
+    unfolded: float
+
+    def usual(self, own_texts: float = 0.0, own_share: float = 0.0, own_ticks: float = 0.0) -> Usual:
+        """What is normal, leaving out what a window under test has itself taught.
+
+        Without that, the first texts of a crisis at a company that is rarely written about would make the next ones look
+        usual: five texts are more than such a series has learned in months.
+
+        Args:
+            own_texts: (winsorised) texts of the window.
+            own_share: the window's negative share.
+            own_ticks: ticks of the window.
+        """
+        own = max(0.0, own_texts - self.unfolded)
+        # What lies in the window has been forgotten in part, on average since its middle.
+        kept = 1.0 - 0.5 * own_ticks / LEARN_MINUTES
+        texts = max(0.0, self.texts - own * kept)
+        negative = min(max(0.0, self.negative - own * own_share * kept), texts)
+        shape = PRIOR_TEXTS + texts
+        size = PRIOR_NEGATIVE + PRIOR_OTHER + texts
+        return Usual(
+            shape / max(PRIOR_MINUTES, self.ticks - own_ticks * kept),
+            1.0 / (1.0 / shape + self.spread),
+            (PRIOR_NEGATIVE + negative) / size,
+            min(size, SHARE_WORTH),
+        )
 
 
 class Baseline:
@@ -78,37 +139,32 @@ class Baseline:
         self.minute = self.open_age = self.hour = 0
         self.open_texts = self.open_negative = self.cap = self.hour_texts = self.hour_from = 0.0
 
-    def level(self, clock: GroupClock) -> tuple[float, float, float]:
-        """(shape a, texts per tick lambda = a/b, local factor R) now."""
+    def known(self, clock: GroupClock) -> Known:
+        """What the series has taught so far, decayed to now."""
         kept = exp((self.age - clock.age) / LEARN_MINUTES)
-        shape = PRIOR_TEXTS + self.texts * kept
+        texts = self.texts * kept
         unseen = self.unseen * exp((self.unseen_age - clock.age) / LEARN_MINUTES)
-        rate = shape / (self.prior_minutes + max(0.0, clock.learned - unseen))
+        ticks = self.prior_minutes + max(0.0, clock.learned - unseen)
         near = self.near * exp((self.age - clock.age) / LOCAL_MINUTES)
-        local = (LOCAL_PRIOR + near) / (LOCAL_PRIOR + rate * clock.local)
-        return shape, rate, min(max(local, LOCAL_LOW), LOCAL_HIGH)
+        local = (LOCAL_PRIOR + near) / (LOCAL_PRIOR + (PRIOR_TEXTS + texts) / ticks * clock.local)
+        unfolded = min(self.open_texts, self.cap) if self.minute else 0.0
+        return Known(texts, self.negative * kept, ticks, min(max(local, LOCAL_LOW), LOCAL_HIGH), clock.spread, unfolded)
 
-    def share(self, clock: GroupClock) -> tuple[float, float]:
-        """(usual negative share q, texts it is worth), before share offsets."""
-        kept = exp((self.age - clock.age) / LEARN_MINUTES)
-        size = PRIOR_NEGATIVE + PRIOR_OTHER + self.texts * kept
-        return (PRIOR_NEGATIVE + self.negative * kept) / size, min(size, SHARE_WORTH)
-
-    def note(self, clock: GroupClock, texts: float, negative: float) -> float:
+    def note(self, clock: GroupClock, known: Known, texts: float, negative: float) -> float:
         """Take in texts that became visible in the clock's open minute; returns how many of them are not winsorised.
 
         Args:
             clock: the group's, open at the visible minute.
+            known: what the series has taught by now, folded.
             texts: distinct texts; late ones count for what a week's memory has left of them.
             negative: the negative ones of them, less share offsets; may be below 0.
         """
         if self.minute != clock.minute:
-            self.fold(clock)
             self.minute = clock.minute
             self.open_age = clock.age
-            shape, rate, _ = self.level(clock)
-            mean = rate * clock.step
-            self.cap = mean + 4.0 * sqrt(mean + mean * mean * (clock.spread + 1.0 / shape)) + 1.0
+            usual = known.usual()
+            mean = usual.rate * clock.step
+            self.cap = mean + 4.0 * sqrt(mean + mean * mean / usual.shape) + 1.0
             self.open_texts = self.open_negative = 0.0
         before = min(self.open_texts, self.cap)
         self.open_texts += texts
@@ -134,8 +190,7 @@ class Baseline:
         hour = self.minute // 60
         if hour != self.hour:
             if self.hour and clock.minute // 60 - self.hour <= 24:
-                _, rate, _ = self.level(clock)
-                expected = rate * (clock.at(self.hour * 60 + 59) - self.hour_from)
+                expected = self.known(clock).usual().rate * (clock.at(self.hour * 60 + 59) - self.hour_from)
                 if expected >= SPREAD_FROM:
                     clock.note_spread(self.hour_texts, expected)
             self.hour, self.hour_texts = hour, 0.0

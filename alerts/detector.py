@@ -16,11 +16,12 @@ expectations are taken over exactly the minutes that are summed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from math import log10
+from typing import NamedTuple
 
-from alerts.baseline import Baseline
+from alerts.baseline import Known, Usual
 from alerts.season import GroupClock
 from alerts.tails import count_tail, evidence, share_tail
 from alerts.windows import Sums, Windows, place, width
@@ -31,56 +32,41 @@ LONG = (360, 1440)
 ALL_WINDOWS = (*SHORT, *LONG)
 SPARSE_TEXTS = 2.0  # a long window is for series that expect fewer texts in it
 COUNT_CAP = 8.0
+LEARNED_UNIT = 100.0  # see alerts/windows.py
+COLUMN: dict[Rule, int] = {"negative": 1, "volume": 0, "viral": 2}
+CREDIT = {5: 0.0, 15: 0.0, 60: 0.0, 360: 0.0, 1440: 0.0}
 ESCAPED = 0.12  # of the copies, how many pass for distinct texts
 SHARE_NORMAL = 2.0  # -log10 p_share below which a share counts as normal
 LATE_TESTED_MINUTES = 60
 CRITICAL_ABOVE, CRITICAL_TEXTS = 2.0, 10
 
 
-@dataclass(frozen=True, slots=True)
-class Usual:
-    """What the baseline says of a series at one moment.
-
-    Attributes:
-        rate: texts per tick of the group clock.
-        local: local level R, applied to windows of up to an hour.
-        share: usual negative share, before share offsets.
-        worth: texts that the share is worth.
-        shape: of the negative binomial.
-    """
-
-    rate: float
-    local: float
-    share: float
-    worth: float
-    shape: float
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """One window held against its baseline.
 
     Attributes:
         minutes: nominal span; `begin` and `end` are the first and last minute summed.
-        texts, negative: distinct texts less escaped copies.
-        sums: the plain counts.
+        counts: the plain counts.
+        expected_texts, expected_negative: what the baseline expects.
+        ticks: of the group clock in the window.
+        usual: what is usual outside of the window.
         share: usual negative share, share offsets included.
-        penalty: log10 of the windows that were looked at.
+        looked_at: how many windows the series is looked at in.
         score: S; 0 when the rule does not test this window.
     """
 
     minutes: int
     begin: int
     end: int
-    sums: Sums
-    texts: float
-    negative: float
+    counts: Sums
     expected_texts: float
     expected_negative: float
+    ticks: float
+    usual: Usual
     share: float
     p_count: float
     p_share: float
-    penalty: float
+    looked_at: int
     score: float
 
 
@@ -92,153 +78,141 @@ def spans(end: int, now: int, windows: tuple[int, ...] = ALL_WINDOWS) -> tuple[i
     return last, tuple(place(last - minutes + 1, now) for minutes in windows)
 
 
-def usual(baseline: Baseline, clock: GroupClock) -> Usual:
-    """Read the baseline once for all windows."""
-    shape, rate, local = baseline.level(clock)
-    share, worth = baseline.share(clock)
-    return Usual(rate, local, share, worth, 1.0 / (1.0 / shape + clock.spread))
+class Look(NamedTuple):
+    """A window of a series, before it is weighed: its span, its counts, and what is usual outside of it."""
+
+    minutes: int
+    begin: int
+    end: int
+    counts: Sums
+    ticks: float
+    usual: Usual
 
 
-def negative(windows: Windows, base: Usual, clock: GroupClock, end: int, minimum: int) -> Test | None:
-    """The strongest window of the rule `negative` that ends with minute `end`; None when there is nothing to test.
-
-    Long windows are only looked at when they end now.
-    """
+def look(windows: Windows, known: Known, clock: GroupClock, end: int) -> list[Look]:
+    """The windows that end with minute `end`, shortest first; long ones only where they apply, and only to end now."""
     now = windows.now
     last, begins = spans(end, now)
-    sums = windows.sums(begins, last)
-    if sums[-1][1] < minimum:
-        return None
     ends = clock.at(last)
-    best: Test | None = None
-    penalty = _penalty(base, clock, begins, ends) if end == now else log10(len(SHORT))
-    for i, minutes in enumerate(ALL_WINDOWS if end == now else SHORT):
-        if sums[i][1] < minimum:
-            continue
-        ticks = ends - clock.at(begins[i] - 1)
-        if minutes > SHORT[-1] and base.rate * ticks >= SPARSE_TEXTS:
+    looks: list[Look] = []
+    for minutes, begin, counts in zip(
+        ALL_WINDOWS if end == now else SHORT, begins, windows.sums(begins, last), strict=False
+    ):
+        ticks = ends - clock.at(begin - 1)
+        usual = usual_outside(known, counts, ticks)
+        if minutes > SHORT[-1] and usual.rate * ticks >= SPARSE_TEXTS:
             break
-        test = weigh(minutes, begins[i], last, sums[i], base, ticks, penalty, minimum)
+        looks.append(Look(minutes, begin, last, counts, ticks, usual))
+    return looks
+
+
+def strongest(rule: Rule, looks: Sequence[Look], local: float, minimum: int) -> Test | None:
+    """The window with the largest S, None when none is above 0.
+
+    Args:
+        rule: which evidence counts.
+        looks: of one moment.
+        local: local level R.
+        minimum: fewest negative texts, texts or copies, by rule.
+    """
+    best: Test | None = None
+    column = COLUMN[rule]
+    for one in looks:
+        if one.counts[column] < minimum:
+            continue
+        test = weigh(rule, one, local, len(looks), minimum)
         if test.score > 0.0 and (best is None or test.score > best.score):
             best = test
     return best
 
 
-def _penalty(base: Usual, clock: GroupClock, begins: tuple[int, ...], ends: float) -> float:
-    """log10 of how many windows are looked at."""
-    count = len(SHORT)
-    for begin in begins[len(SHORT) :]:
-        count += base.rate * (ends - clock.at(begin - 1)) < SPARSE_TEXTS
-    return log10(count)
+def usual_outside(known: Known, counts: Sums, ticks: float) -> Usual:
+    """What is usual, leaving out what the window with these counts taught."""
+    distinct = counts[0]
+    return known.usual(counts[5] / LEARNED_UNIT, counts[1] / distinct if distinct else 0.0, ticks)
 
 
-def weigh(
-    minutes: int, begin: int, end: int, sums: Sums, base: Usual, ticks: float, penalty: float, minimum: int
-) -> Test:
-    """Score one window for the rule `negative`."""
-    distinct, negatives, copies, _, offset = sums
+def weigh(rule: Rule, one: Look, local: float, looked_at: int, minimum: int) -> Test:
+    """Score one window.
+
+    Args:
+        rule: which evidence counts.
+        one: the window.
+        local: local level R.
+        looked_at: how many windows the series is looked at in.
+        minimum: fewest negative texts, texts or copies, by rule.
+    """
+    if rule == "negative":
+        return _weigh_negative(one, local, looked_at, minimum)
+    return _weigh_volume(one, local, looked_at, minimum, viral=rule == "viral")
+
+
+def _weigh_negative(one: Look, local: float, looked_at: int, minimum: int) -> Test:
+    minutes, begin, end, counts, ticks, usual = one
+    distinct, negatives, copies, _, offset, _ = counts
     texts, negative_texts = float(distinct), float(negatives)
     if copies and distinct:
         escaped = min(ESCAPED * copies, texts)
         negative_texts -= escaped * negative_texts / texts
         texts -= escaped
-    share = base.share
-    if offset:
-        share = min(max(share + offset / 1000.0 / distinct, 0.01), 0.99) if distinct else share
-    expected = base.rate * ticks * (base.local if minutes <= SHORT[-1] else 1.0)
-    expected_negative = expected * share
-    p_count = count_tail(negative_texts, expected_negative, base.shape)
-    p_share = share_tail(negative_texts, texts, share * base.worth, (1.0 - share) * base.worth)
+    share = usual.share
+    if offset and distinct:
+        share = min(max(share + offset / 1000.0 / distinct, 0.01), 0.99)
+    expected = usual.rate * ticks * (local if minutes <= SHORT[-1] else 1.0)
+    p_count = count_tail(negative_texts, expected * share, usual.shape)
+    p_share = share_tail(negative_texts, texts, share * usual.worth, (1.0 - share) * usual.worth)
     score = 0.0
     if negatives >= minimum and negative_texts > texts * share:
-        score = max(0.0, min(evidence(p_count), COUNT_CAP) + evidence(p_share) - penalty)
+        score = max(0.0, min(evidence(p_count), COUNT_CAP) + evidence(p_share) + CREDIT[minutes] - log10(looked_at))
     return Test(
-        minutes, begin, end, sums, texts, negative_texts, expected, expected_negative, share, p_count, p_share, penalty,
-        score,
-    )  # fmt: skip
+        minutes, begin, end, counts, expected, expected * share, ticks, usual, share, p_count, p_share, looked_at, score
+    )
 
 
-def volume(windows: Windows, base: Usual, clock: GroupClock, minimum: int) -> Test | None:
-    """The strongest window in which far more is written than usual while the negative share is normal.
-
-    S = -log10 p_count of all distinct texts - log10 windows. Here p_count is of all texts, not of the negative ones.
-    """
-    return _volume(windows, base, clock, minimum, viral=False)
-
-
-def viral(windows: Windows, base: Usual, clock: GroupClock, minimum: int) -> Test | None:
-    """The strongest window in which copies of few stories flood in while the distinct texts are as many as usual.
-
-    S = -log10 p_count of the copies, against as many copies as distinct texts are usual, - log10 windows.
-    """
-    return _volume(windows, base, clock, minimum, viral=True)
-
-
-def _volume(windows: Windows, base: Usual, clock: GroupClock, minimum: int, *, viral: bool) -> Test | None:
-    now = windows.now
-    last, begins = spans(now, now)
-    sums = windows.sums(begins, last)
-    if sums[-1][2 if viral else 0] < minimum:
-        return None
-    ends = clock.at(last)
-    best: Test | None = None
-    for i, minutes in enumerate(ALL_WINDOWS):
-        test = weigh_volume(
-            minutes, begins[i], last, sums[i], base, ends - clock.at(begins[i] - 1), minimum, viral=viral
-        )
-        if minutes > SHORT[-1] and test.expected_texts >= SPARSE_TEXTS:
-            break
-        if test.score > 0.0 and (best is None or test.score > best.score):
-            best = test
-    return best
-
-
-def weigh_volume(
-    minutes: int, begin: int, end: int, sums: Sums, base: Usual, ticks: float, minimum: int, *, viral: bool
-) -> Test:
-    """Score one window for the rules `volume` and `viral`."""
-    distinct, negatives, copies, _, _ = sums
-    expected = base.rate * ticks * (base.local if minutes <= SHORT[-1] else 1.0)
+def _weigh_volume(one: Look, local: float, looked_at: int, minimum: int, *, viral: bool) -> Test:
+    minutes, begin, end, counts, ticks, usual = one
+    distinct, negatives, copies = counts[:3]
+    expected = usual.rate * ticks * (local if minutes <= SHORT[-1] else 1.0)
     seen = copies if viral else distinct
-    score, p_count, p_share, penalty = 0.0, 1.0, 1.0, log10(len(ALL_WINDOWS))
+    score, p_count, p_share = 0.0, 1.0, 1.0
     if seen >= minimum and seen > 2.0 * expected:
-        p_count = count_tail(seen, expected, base.shape)
-        p_share = share_tail(negatives, distinct, base.share * base.worth, (1.0 - base.share) * base.worth)
-        normal = count_tail(distinct, expected, base.shape) > 1e-3 if viral else evidence(p_share) < SHARE_NORMAL
+        p_count = count_tail(seen, expected, usual.shape)
+        p_share = share_tail(negatives, distinct, usual.share * usual.worth, (1.0 - usual.share) * usual.worth)
+        normal = count_tail(distinct, expected, usual.shape) > 1e-3 if viral else evidence(p_share) < SHARE_NORMAL
         if normal:
-            score = max(0.0, evidence(p_count) - penalty)
+            score = max(0.0, evidence(p_count) - log10(looked_at))
     return Test(
-        minutes, begin, end, sums, distinct, negatives, expected, expected * base.share, base.share, p_count, p_share, penalty,
-        score,
+        minutes, begin, end, counts, expected, expected * usual.share, ticks, usual, usual.share, p_count, p_share,
+        looked_at, score,
     )  # fmt: skip
 
 
-def again(rule: Rule, minutes: int, windows: Windows, base: Usual, clock: GroupClock, minimum: int) -> Test:
+def again(rule: Rule, minutes: int, windows: Windows, known: Known, clock: GroupClock, minimum: int) -> Test:
     """The window of an open alert as it stands now, whether or not a text has come."""
-    now = windows.now
-    last, begins = spans(now, now, (minutes,))
-    sums = windows.sums(begins, last)[0]
+    last, begins = spans(windows.now, windows.now, (minutes,))
+    counts = windows.sums(begins, last)[0]
     ticks = clock.at(last) - clock.at(begins[0] - 1)
-    if rule == "negative":
-        penalty = log10(len(SHORT) if minutes <= SHORT[-1] else len(ALL_WINDOWS))
-        return weigh(minutes, begins[0], last, sums, base, ticks, penalty, minimum)
-    return weigh_volume(minutes, begins[0], last, sums, base, ticks, minimum, viral=rule == "viral")
+    one = Look(minutes, begins[0], last, counts, ticks, usual_outside(known, counts, ticks))
+    return weigh(rule, one, known.local, len(SHORT) if minutes <= SHORT[-1] else len(ALL_WINDOWS), minimum)
 
 
-def onset(test: Test, windows: Windows, clock: GroupClock, base: Usual) -> int:
+def onset(test: Test, windows: Windows, clock: GroupClock) -> int:
     """The minute in which the spike began: the start of the first bucket of the window with more than expected.
 
-    More negative texts than the baseline expects in that bucket, for the rule `negative`; more texts for the others. It
-    is exact to the minute within the last 15 minutes, to 5 minutes within two hours, to the hour beyond.
+    It holds more negative texts than the baseline expects in it. It is exact to the minute within the last 15 minutes, to
+    5 minutes within two hours, to the hour beyond. Without any such bucket (alerts about texts that are not negative), the
+    begin of the window's first bucket with texts.
     """
-    per_text = test.expected_negative / test.expected_texts if test.expected_texts > 0.0 else 0.0
-    for start, span, _, negatives in windows.rows():
+    per_tick = test.expected_negative / test.ticks if test.ticks > 0.0 else 0.0
+    first: int | None = None
+    for start, distinct, negatives, *_ in windows.buckets:
         if start < test.begin or start > test.end:
             continue
-        expected = base.rate * (clock.at(start + span - 1) - clock.at(start - 1))
-        if negatives > expected * per_text:
+        if negatives > per_tick * (clock.at(start + width(start, windows.now) - 1) - clock.at(start - 1)):
             return start
-    return test.end if test.negative <= 0 else test.begin
+        if first is None and distinct:
+            first = start
+    return test.begin if first is None else first
 
 
 def severity(rule: Rule, score: float, open_at: float, negatives: int) -> Severity:

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerts import detector, explain
-from alerts.baseline import Baseline
-from alerts.detector import Test, Usual
+from alerts.baseline import Baseline, Known
+from alerts.detector import LEARNED_UNIT, Look, Test
 from alerts.lifecycle import Alert, Now, Step, cadence
 from alerts.rules import Rules, RuleSettings
 from alerts.season import LEARN_MINUTES, GroupClock
@@ -209,56 +209,46 @@ class Evaluation:
         windows, baseline = state.windows, state.baseline
         windows.compact(minute)
         baseline.fold(clock)
-        base = detector.usual(baseline, clock)
+        known = baseline.known(clock)
+        merged = _by_minute(batch, minute)
         fresh = negatives = copies = 0
-        learned = learned_negative = 0.0
-        late: set[int] = set()
-        for entry in batch:
-            at = min(entry.minute, minute)
-            age = minute - at
-            if age > KEPT_MINUTES:
-                continue
-            windows.add(at, entry.distinct, entry.negative, entry.copies, entry.mass, entry.offset)
-            fresh += entry.distinct
-            negatives += entry.negative
-            copies += entry.copies
-            weight = decay(age, LEARN_MINUTES)
-            learned += weight * entry.distinct
-            learned_negative += weight * (entry.negative - entry.offset / 1000.0)
-            if entry.negative and 0 < age <= detector.LATE_TESTED_MINUTES:
-                late.add(at)
-        kept = baseline.note(clock, learned, learned_negative)
+        weighted = weighted_negative = 0.0
+        late: list[int] = []
+        for at, (distinct, negative, copied, _, offset) in merged:
+            fresh += distinct
+            negatives += negative
+            copies += copied
+            weight = decay(minute - at, LEARN_MINUTES)
+            weighted += weight * distinct
+            weighted_negative += weight * (negative - offset / 1000.0)
+            if negative and minute - detector.LATE_TESTED_MINUTES <= at < minute:
+                late.append(at)
+        kept = baseline.note(clock, known, weighted, weighted_negative)
+        per_text = kept / fresh * LEARNED_UNIT if fresh else 0.0
+        for at, sums in merged:
+            windows.add(at, *sums, round(per_text * sums[0]))
         if _counts_for_group(series):
             clock.open_texts += kept
         if not fresh and not copies:
             return
         now = self._now(second)
-        if negatives or "negative" in state.alerts:
-            self._decide(
-                "negative", now, series, group, state, base, clock, self._negative(state, base, clock, late, negatives)
-            )
-        if fresh:
-            test = detector.volume(windows, base, clock, self._rules["volume"].minimum)
-            if test is not None or "volume" in state.alerts:
-                self._decide("volume", now, series, group, state, base, clock, test)
-        if copies:
-            test = detector.viral(windows, base, clock, self._rules["viral"].minimum)
-            if test is not None or "viral" in state.alerts:
-                self._decide("viral", now, series, group, state, base, clock, test)
-
-    def _negative(
-        self, state: SeriesState, base: Usual, clock: GroupClock, late: set[int], negatives: int
-    ) -> Test | None:
-        """The strongest window that ends now or at a late document."""
-        if not negatives:
-            return None
-        minimum = self._rules["negative"].minimum
-        best = detector.negative(state.windows, base, clock, clock.minute, minimum)
-        for end in sorted(late):
-            test = detector.negative(state.windows, base, clock, end, minimum)
-            if test is not None and (best is None or test.score > best.score):
-                best = test
-        return best
+        looks: Sequence[Look] | None = None
+        for rule, came in zip(DECIDED, (negatives, fresh, copies), strict=True):
+            if not came and rule not in state.alerts:
+                continue
+            minimum = self._rules[rule].minimum
+            best: Test | None = None
+            if came and windows.last_day(detector.COLUMN[rule]) >= minimum:
+                if looks is None:
+                    looks = detector.look(windows, known, clock, minute)
+                best = detector.strongest(rule, looks, known.local, minimum)
+            if rule == "negative":
+                for end in late:
+                    test = detector.strongest(rule, detector.look(windows, known, clock, end), known.local, minimum)
+                    if test is not None and (best is None or test.score > best.score):
+                        best = test
+            if best is not None or rule in state.alerts:
+                self._decide(rule, now, series, group, state, known, clock, best)
 
     def _decide(
         self,
@@ -267,7 +257,7 @@ class Evaluation:
         series: str,
         group: str,
         state: SeriesState,
-        base: Usual,
+        known: Known,
         clock: GroupClock,
         test: Test | None,
     ) -> None:
@@ -284,10 +274,10 @@ class Evaluation:
         onset, severity, minutes = 0, alert.severity, alert.window
         if test is not None and score >= settings.close:
             minutes = test.minutes
-            onset = detector.onset(test, state.windows, clock, base)
-            severity = detector.severity(rule, score, settings.open, test.sums[1])
+            onset = detector.onset(test, state.windows, clock)
+            severity = detector.severity(rule, score, settings.open, test.counts[1])
         for step in alert.scored(settings, now, score, minutes, onset, severity):
-            self._write(step, series, group, state, alert, base, clock, test)
+            self._write(step, series, group, state, alert, known, clock, test)
 
     def _explained(self, rule: Rule, series: str) -> bool:
         """An entity's topic does not ring while the entity itself rings: the same documents would ring twice."""
@@ -317,7 +307,7 @@ class Evaluation:
 
     def _pass_minute(self, minute: int, series: str, group: str, clock: GroupClock) -> None:
         state = self._state(series, clock)
-        base: Usual | None = None
+        known: Known | None = None
         for rule, alert in state.alerts.items():
             if not alert.open:
                 continue
@@ -328,13 +318,13 @@ class Evaluation:
             if minute % cadence(alert.window) == 0:
                 state.windows.compact(minute)
                 state.baseline.fold(clock)
-                base = base or detector.usual(state.baseline, clock)
-                test = detector.again(rule, alert.window, state.windows, base, clock, settings.minimum)
+                known = known or state.baseline.known(clock)
+                test = detector.again(rule, alert.window, state.windows, known, clock, settings.minimum)
             for step in alert.passed(settings, now, None if test is None else test.score):
                 state.windows.compact(minute)
                 state.baseline.fold(clock)
-                base = base or detector.usual(state.baseline, clock)
-                self._write(step, series, group, state, alert, base, clock, test)
+                known = known or state.baseline.known(clock)
+                self._write(step, series, group, state, alert, known, clock, test)
 
     def _tell_what_is_owed(self, since: int) -> None:
         """Catching up is over: what fired meanwhile and still does is told now."""
@@ -345,8 +335,8 @@ class Evaluation:
             for alert in state.alerts.values():
                 for step in alert.caught_up(now):
                     self._changed.add(series)
-                    base = detector.usual(state.baseline, clock)
-                    self._write(step, series, group, state, alert, base, clock, None)
+                    known = state.baseline.known(clock)
+                    self._write(step, series, group, state, alert, known, clock, None)
 
     def _write(
         self,
@@ -355,7 +345,7 @@ class Evaluation:
         group: str,
         state: SeriesState,
         alert: Alert,
-        base: Usual,
+        known: Known,
         clock: GroupClock,
         test: Test | None,
     ) -> None:
@@ -366,7 +356,7 @@ class Evaluation:
         else:
             book.open.pop(series, None)
         if test is None or (step.state != "resolved" and test.score < settings.close):
-            test = detector.again(rule, alert.window, state.windows, base, clock, settings.minimum)
+            test = detector.again(rule, alert.window, state.windows, known, clock, settings.minimum)
         severity: Severity = alert.severity
         self._drafts.append(
             Transition(
@@ -387,7 +377,7 @@ class Evaluation:
                 late=step.late,
                 learning=step.learning,
                 why=explain.why(rule, explain.name_of(series, self._names), test, alert.onset),
-                evidence=explain.evidence(rule, test, state.windows, base, clock, settings),
+                evidence=explain.evidence(rule, test, state.windows, known, clock, settings),
             )
         )
 
@@ -410,6 +400,22 @@ def _by_second(
         for second, of_second in mine.items():
             seconds.setdefault(second, []).append((series, group, of_second))
     return seconds
+
+
+def _by_minute(batch: Sequence[Entry], now: int) -> list[tuple[int, tuple[int, int, int, int, int]]]:
+    """Event minute -> sums of the entries of one second, oldest first; what is over 24 h late is left out."""
+    if len(batch) == 1:
+        entry = batch[0]
+        sums = (entry.distinct, entry.negative, entry.copies, entry.mass, entry.offset)
+        return [] if now - entry.minute > KEPT_MINUTES else [(min(entry.minute, now), sums)]
+    merged: dict[int, tuple[int, int, int, int, int]] = {}
+    for entry in batch:
+        if now - entry.minute > KEPT_MINUTES:
+            continue
+        at = min(entry.minute, now)
+        n, k, c, m, o = merged.get(at, (0, 0, 0, 0, 0))
+        merged[at] = (n + entry.distinct, k + entry.negative, c + entry.copies, m + entry.mass, o + entry.offset)
+    return sorted(merged.items())
 
 
 def _counts_for_group(series: str) -> bool:

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from math import sqrt
 
 from alerts import detector
-from alerts.detector import Test, Usual
+from alerts.baseline import Known, Usual
+from alerts.detector import Test
 from alerts.rules import RuleSettings
 from alerts.season import GroupClock
 from alerts.tails import band, odds_text
@@ -23,11 +24,11 @@ BARS = 24
 
 
 def evidence(
-    rule: Rule, test: Test, windows: Windows, base: Usual, clock: GroupClock, settings: RuleSettings
+    rule: Rule, test: Test, windows: Windows, known: Known, clock: GroupClock, settings: RuleSettings
 ) -> Evidence:
     """The evidence of an alert whose strongest window is `test`, without its documents."""
     shown = [
-        detector.again(rule, minutes, windows, base, clock, settings.minimum)
+        detector.again(rule, minutes, windows, known, clock, settings.minimum)
         for minutes in detector.ALL_WINDOWS
         if minutes != test.minutes
     ]
@@ -35,15 +36,15 @@ def evidence(
     return Evidence(
         windows=[_window(one) for one in shown],
         window=test.minutes,
-        timeline=timeline(windows, base, clock, test.minutes),
+        timeline=timeline(windows, test.usual, clock, test.minutes),
         threshold=settings.open,
         margin=round(test.score - settings.open, 3),
-        counterfactual=counterfactual(rule, test, base, clock, settings),
+        counterfactual=counterfactual(rule, test, known.local, settings),
     )
 
 
 def _window(test: Test) -> WindowEvidence:
-    distinct, negatives, copies, mass, _ = test.sums
+    distinct, negatives, copies, mass, _, _ = test.counts
     total = mass / 1000.0
     # Only the sum of p is kept; by Jensen's inequality n * mean(p) * (1 - mean(p)) bounds the sum of p(1 - p).
     spread = 1.96 * sqrt(total * max(0.0, 1.0 - total / distinct)) if distinct else 0.0
@@ -65,12 +66,12 @@ def _window(test: Test) -> WindowEvidence:
     )
 
 
-def timeline(windows: Windows, base: Usual, clock: GroupClock, minutes: int) -> list[TimelinePoint]:
+def timeline(windows: Windows, usual: Usual, clock: GroupClock, minutes: int) -> list[TimelinePoint]:
     """Bars of event time up to now with what the baseline expects in them.
 
     Args:
         windows: compacted to now.
-        base: the baseline at the moment of the decision.
+        usual: what is usual at the moment of the decision.
         clock: the group's.
         minutes: of the window that decided: 5-minute bars over the last two hours for windows up to an hour, hourly bars
             over the last day for longer ones.
@@ -79,15 +80,15 @@ def timeline(windows: Windows, base: Usual, clock: GroupClock, minutes: int) -> 
     bar = 5 if minutes <= detector.SHORT[-1] else 60
     first = max(middle_from(now) if bar == 5 else kept_from(now), now // bar * bar - (BARS - 1) * bar)
     counts: dict[int, list[int]] = {}
-    for start, _, distinct, negatives in windows.rows():
+    for start, distinct, negatives, *_ in windows.buckets:
         sums = counts.setdefault(start // bar * bar, [0, 0])
         sums[0] += distinct
         sums[1] += negatives
     points: list[TimelinePoint] = []
     for start in range(first, now + 1, bar):
         span = min(bar, now - start + 1)
-        expected = base.rate * base.share * (clock.at(start + span - 1) - _clock_before(clock, start, now))
-        low, high = band(expected, base.shape)
+        expected = usual.rate * usual.share * (clock.at(start + span - 1) - _clock_before(clock, start, now))
+        low, high = band(expected, usual.shape)
         distinct, negatives = counts.get(start, (0, 0))
         points.append(
             TimelinePoint(
@@ -108,28 +109,22 @@ def _clock_before(clock: GroupClock, start: int, now: int) -> float:
     return clock.at(start - 1) if width(start, now) < 60 or start % 60 == 0 else clock.at(start // 60 * 60 - 1)
 
 
-def fires_at(rule: Rule, test: Test, base: Usual, clock: GroupClock, settings: RuleSettings) -> int:
+def fires_at(rule: Rule, test: Test, local: float, settings: RuleSettings) -> int:
     """The fewest counts (negative texts, texts, copies) with which this window would still have opened."""
-    distinct, negatives, copies, mass, offset = test.sums
-    saw = {"negative": negatives, "volume": distinct}.get(rule, copies)
-    ticks = clock.at(test.end) - clock.at(test.begin - 1)
-    low, high = 0, saw
+    distinct, negatives, copies, *rest = test.counts
+    low, high = 0, test.counts[detector.COLUMN[rule]]
     while low < high:
         count = (low + high) // 2
-        less = saw - count
         if rule == "negative":
-            sums = (distinct - less, count, copies, mass, offset)
-            one = detector.weigh(test.minutes, test.begin, test.end, sums, base, ticks, test.penalty, settings.minimum)
-        elif rule == "viral":
-            sums = (distinct, negatives, count, mass, offset)
-            one = detector.weigh_volume(
-                test.minutes, test.begin, test.end, sums, base, ticks, settings.minimum, viral=True
-            )
+            first = (distinct - negatives + count, count, copies)
+        elif rule == "volume":
+            first = (count, negatives * count // distinct, copies)
         else:
-            sums = (count, negatives * count // distinct, copies, mass, offset)
-            one = detector.weigh_volume(
-                test.minutes, test.begin, test.end, sums, base, ticks, settings.minimum, viral=False
-            )
+            first = (distinct, negatives, count)
+        fewer = detector.Look(
+            test.minutes, test.begin, test.end, (*first, rest[0], rest[1], rest[2]), test.ticks, test.usual
+        )
+        one = detector.weigh(rule, fewer, local, test.looked_at, settings.minimum)
         if one.score >= settings.open:
             high = count
         else:
@@ -137,11 +132,11 @@ def fires_at(rule: Rule, test: Test, base: Usual, clock: GroupClock, settings: R
     return high
 
 
-def counterfactual(rule: Rule, test: Test, base: Usual, clock: GroupClock, settings: RuleSettings) -> str:
-    """ "Fires at 14 negative texts in 5 min, saw 17"."""
+def counterfactual(rule: Rule, test: Test, local: float, settings: RuleSettings) -> str:
+    """ "Fires at 14 negative texts in 5 min, saw 17`."""
     what = {"negative": "negative texts", "volume": "texts"}.get(rule, "copies")
-    saw = {"negative": test.sums[1], "volume": test.sums[0]}.get(rule, test.sums[2])
-    least = fires_at(rule, test, base, clock, settings)
+    saw = test.counts[detector.COLUMN[rule]]
+    least = fires_at(rule, test, local, settings)
     return f"fires at {least} {what} in {span_text(test.minutes)}, saw {saw}"
 
 
@@ -159,7 +154,7 @@ def why(rule: Rule, name: str, test: Test, onset_minute: int) -> str:
         test: the window that decided.
         onset_minute: epoch minute.
     """
-    distinct, negatives, copies, mass, _ = test.sums
+    distinct, negatives, copies, mass, _, _ = test.counts
     span = span_text(test.minutes)
     since = datetime.fromtimestamp(onset_minute * 60, UTC).strftime("%Y-%m-%d %H:%M UTC")
     many = distinct / test.expected_texts if test.expected_texts > 0.0 else 0.0

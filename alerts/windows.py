@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from operator import itemgetter
 
 from contracts.errors import Inconsistent
 
@@ -18,9 +19,11 @@ FINE_MINUTES = 15
 MIDDLE_MINUTES = 120
 KEPT_MINUTES = 24 * 60
 _COLUMN_CODES = "0BHIbhi"
-_HEAD = struct.Struct("<IB6B")
+_HEAD = struct.Struct("<IB7B")
 
-Sums = tuple[int, int, int, int, int]  # distinct, negative, copies, mass, offset
+_START = itemgetter(0)
+
+Sums = tuple[int, int, int, int, int, int]  # distinct, negative, copies, mass, offset, learned
 
 
 def fine_from(now: int) -> int:
@@ -53,70 +56,74 @@ def width(start: int, now: int) -> int:
 
 
 class Windows:
-    """The buckets of one series, oldest first: bucket i starts at `starts[i]` and counted the i-th of each column.
+    """The buckets of one series, oldest first.
 
     Attributes:
         now: epoch minute up to which the buckets are compacted.
+        buckets: [start, distinct, negative, copies, mass, offset, learned] each; `learned` is what the baseline took in, in
+            hundredths of a text, so that a window can be held against the baseline without what it taught itself.
     """
 
-    __slots__ = ("copies", "distinct", "mass", "negative", "now", "offset", "starts")
+    __slots__ = ("buckets", "now")
 
     def __init__(self, now: int = 0) -> None:
         self.now = now
-        self.starts: list[int] = []
-        self.distinct: list[int] = []
-        self.negative: list[int] = []
-        self.copies: list[int] = []
-        self.mass: list[int] = []
-        self.offset: list[int] = []
+        self.buckets: list[list[int]] = []
 
-    def add(self, minute: int, distinct: int, negative: int, copies: int, mass: int, offset: int) -> None:
+    def add(self, minute: int, distinct: int, negative: int, copies: int, mass: int, offset: int, learned: int) -> None:
         """Count in the event minute `minute`; what is older than 24 to 25 hours is not kept."""
-        now = self.now
+        now, buckets = self.now, self.buckets
         if minute < kept_from(now):
             return
         start = place(min(minute, now), now)
-        starts = self.starts
-        if starts and starts[-1] == start:
-            at = -1
+        if buckets and buckets[-1][0] == start:
+            bucket = buckets[-1]
+        elif not buckets or buckets[-1][0] < start:
+            buckets.append([start, distinct, negative, copies, mass, offset, learned])
+            return
         else:
-            at = len(starts) if not starts or starts[-1] < start else bisect_left(starts, start)
-            if at == len(starts) or starts[at] != start:
-                starts.insert(at, start)
-                for column in (self.distinct, self.negative, self.copies, self.mass, self.offset):
-                    column.insert(at, 0)
-        self.distinct[at] += distinct
-        self.negative[at] += negative
-        self.copies[at] += copies
-        self.mass[at] += mass
-        self.offset[at] += offset
+            at = bisect_left(buckets, start, key=_START)
+            bucket = buckets[at]
+            if bucket[0] != start:
+                buckets.insert(at, [start, distinct, negative, copies, mass, offset, learned])
+                return
+        bucket[1] += distinct
+        bucket[2] += negative
+        bucket[3] += copies
+        bucket[4] += mass
+        bucket[5] += offset
+        bucket[6] += learned
 
     def compact(self, now: int) -> None:
         """Let time pass to epoch minute `now`: merge and drop what has aged."""
-        if now <= self.now:
+        before = self.now
+        if now <= before:
             return
-        before, self.now = self.now, now
-        starts = self.starts
+        self.now = now
+        buckets, fine = self.buckets, fine_from(now)
         # Every boundary is a multiple of 5 minutes, so none has moved while this one has not.
-        if not starts or starts[0] >= fine_from(now) or fine_from(now) == fine_from(before):
+        if not buckets or buckets[0][0] >= fine or fine == fine_from(before):
             return
-        oldest = kept_from(now)
-        rows = list(zip(starts, self.distinct, self.negative, self.copies, self.mass, self.offset, strict=True))
-        self.starts, self.distinct, self.negative = [], [], []
-        self.copies, self.mass, self.offset = [], [], []
-        for start, *values in rows:
-            if start >= oldest:
-                self._append(place(start, now), values)
-
-    def _append(self, start: int, values: Sequence[int]) -> None:
-        columns = (self.distinct, self.negative, self.copies, self.mass, self.offset)
-        if self.starts and self.starts[-1] == start:
-            for column, value in zip(columns, values, strict=True):
-                column[-1] += value
+        oldest, middle = kept_from(now), middle_from(now)
+        if buckets[0][0] < oldest:
+            del buckets[: bisect_left(buckets, oldest, key=_START)]
+        # Only what lay beyond the old boundary and lies before the new one changes its width.
+        moved = middle_from(before) if middle != middle_from(before) else fine_from(before)
+        first = bisect_left(buckets, moved, key=_START)
+        last = bisect_left(buckets, fine, lo=first, key=_START)
+        if first == last:
             return
-        self.starts.append(start)
-        for column, value in zip(columns, values, strict=True):
-            column.append(value)
+        merged: list[list[int]] = [buckets[first - 1]] if first else []
+        for bucket in buckets[first:last]:
+            start = bucket[0]
+            bucket[0] = start // 5 * 5 if start >= middle else start // 60 * 60
+            if merged and merged[-1][0] == bucket[0]:
+                into = merged[-1]
+                for column in range(1, 7):
+                    into[column] += bucket[column]
+            else:
+                merged.append(bucket)
+        buckets[max(0, first - 1) : last] = merged
 
     def sums(self, begins: Sequence[int], end: int) -> list[Sums]:
         """Counts of the spans [begins[i], end], epoch minutes.
@@ -125,37 +132,41 @@ class Windows:
             begins: starts of buckets, latest first.
             end: the last minute that counts; buckets that start later are left out.
         """
-        starts, at = self.starts, len(self.starts) - 1
-        while at >= 0 and starts[at] > end:
-            at -= 1
-        n = k = c = m = o = 0
-        distinct, negative, copies, mass, offset = self.distinct, self.negative, self.copies, self.mass, self.offset
+        n = k = c = m = o = taught = 0
         out: list[Sums] = []
-        for begin in begins:
-            while at >= 0 and starts[at] >= begin:
-                n += distinct[at]
-                k += negative[at]
-                c += copies[at]
-                m += mass[at]
-                o += offset[at]
-                at -= 1
-            out.append((n, k, c, m, o))
+        size = len(begins)
+        begin = begins[0]
+        for start, distinct, negative, copies, mass, offset, learned in reversed(self.buckets):
+            if start > end:
+                continue
+            while start < begin:
+                out.append((n, k, c, m, o, taught))
+                if len(out) == size:
+                    return out
+                begin = begins[len(out)]
+            n += distinct
+            k += negative
+            c += copies
+            m += mass
+            o += offset
+            taught += learned
+        out += [(n, k, c, m, o, taught)] * (size - len(out))
         return out
 
-    def rows(self) -> Iterator[tuple[int, int, int, int]]:
-        """(start, minutes, distinct, negative) of each bucket that holds something, oldest first."""
-        for start, distinct, negative in zip(self.starts, self.distinct, self.negative, strict=True):
-            yield start, width(start, self.now), distinct, negative
+    def last_day(self, column: int) -> int:
+        """Sum of a column of `Sums` over all that is kept."""
+        return sum(bucket[column + 1] for bucket in self.buckets)
 
     def pack(self) -> bytes:
         """Columns of the narrowest integers that hold them; a column of zeros takes no space."""
-        columns = [[start - kept_from(self.now) for start in self.starts], self.distinct, self.negative]
-        columns += [self.copies, self.mass, self.offset]
+        columns = list(zip(*self.buckets, strict=True)) if self.buckets else [()] * 7
+        base = kept_from(self.now)
+        columns[0] = tuple(start - base for start in columns[0])
         codes = [_code(column) for column in columns]
         body = b"".join(
             array(code, column).tobytes() for code, column in zip(codes, columns, strict=True) if code != "0"
         )
-        return _HEAD.pack(self.now, len(self.starts), *(_COLUMN_CODES.index(code) for code in codes)) + body
+        return _HEAD.pack(self.now, len(self.buckets), *(_COLUMN_CODES.index(code) for code in codes)) + body
 
 
 def _code(column: Sequence[int]) -> str:
@@ -196,6 +207,5 @@ def unpack(packed: bytes, place_in: int = 0) -> Windows:
         raise Inconsistent(f"packed windows cannot be read: {error}") from error
     windows = Windows(now)
     base = kept_from(now)
-    windows.starts = [base + start for start in columns[0]]
-    windows.distinct, windows.negative, windows.copies, windows.mass, windows.offset = columns[1:]
+    windows.buckets = [[base + start, *values] for start, *values in zip(*columns, strict=True)]
     return windows

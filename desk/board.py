@@ -13,7 +13,7 @@ from contracts.messages import SourceHeartbeat
 from desk import figures, names
 from desk.charts import Spark, spark, spark_bar_ms
 from desk.names import Names
-from desk.notices import Outlook, is_over, is_silent
+from desk.notices import Notice, Outlook, ReplayBanner, is_over, is_silent
 from desk.projection import BUCKET_MS
 from desk.queries import Queries
 from desk.rows import AlertRow, Bar
@@ -83,18 +83,10 @@ class Board:
             "title": f"({len(self.open)}) " if self.open else "",
             "mood": outlook.mood,
             "recorded": self.recorded_total,
-            "notices": [
-                {"level": n.level, "title": n.title, "text": n.text,
-                 "since": figures.utc(n.since_ms) if n.since_ms else "", "since_iso": figures.iso(n.since_ms) if n.since_ms else ""}
-                for n in outlook.notices
-            ],
-            "replay": {"title": outlook.replay.title, "speed": outlook.replay.speed,
-                       "progress": round(outlook.replay.progress, 4), "progress_words": outlook.replay.progress_words,
-                       "learning": outlook.replay.learning}
-            if outlook.replay
-            else None,
+            "notices": [_notice(notice) for notice in outlook.notices],
+            "replay": _replay(outlook.replay) if outlook.replay else None,
             "sources": [asdict(source) for source in self.sources],
-        }  # fmt: skip
+        }
 
     @property
     def now(self) -> dict[str, str]:
@@ -115,6 +107,27 @@ class Board:
             "recent": [cells.id for cells in self.recent],
             "recorded": [cells.id for cells in self.recorded],
         }
+
+
+def _notice(notice: Notice) -> dict[str, str]:
+    since = notice.since_ms
+    return {
+        "level": notice.level,
+        "title": notice.title,
+        "text": notice.text,
+        "since": figures.utc(since) if since else "",
+        "since_iso": figures.iso(since) if since else "",
+    }
+
+
+def _replay(replay: ReplayBanner) -> dict[str, object]:
+    return {
+        "title": replay.title,
+        "speed": replay.speed,
+        "progress": round(replay.progress, 4),
+        "progress_words": replay.progress_words,
+        "learning": replay.learning,
+    }
 
 
 def read_board(store: Queries, known: Names, outlook: Outlook, sparks: Mapping[str, Spark] | None = None) -> Board:

@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from contracts.clock import MINUTE_MS
-from contracts.evidence import DocumentEvidence, Evidence, WindowEvidence
+from contracts.evidence import Evidence, TimelinePoint, WindowEvidence
 from contracts.messages import Transition
 from desk import figures, names
 from desk.charts import NARROW, WIDE, evidence_chart
-from desk.markup import highlighted, web_link
+from desk.documents import DocumentCells, documents_link, kept_document, top_document
+from desk.figures import counted
 from desk.names import Names, Subject
 from desk.projection import SEVERITY_RANK, deciding_window
 from desk.queries import Queries
@@ -46,23 +47,6 @@ class WindowCells:
     score: str
     negative_link: str
     all_link: str
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentCells:
-    """A document on the page; weight_share is its weight as a share of the heaviest one's."""
-
-    id: str
-    text: Markup
-    source: str
-    published_ms: int
-    link: str | None
-    p_negative: str
-    weight: str
-    weight_share: float
-    story: str
-    copies: str
-    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +130,9 @@ def read_page(store: Queries, known: Names, alert: str) -> Page | None:
         chart=chart,
         chart_narrow=narrow,
         tips=tips,
-        documents=tuple(_top(document, kept.get(document.id), heaviest) for document in evidence.documents),
-        others=tuple(document_cells(document) for document in others[:SHOWN]),
-        contributing=figures.counted(total, "document", "documents"),
+        documents=tuple(top_document(document, kept.get(document.id), heaviest) for document in evidence.documents),
+        others=tuple(kept_document(document) for document in others[:SHOWN]),
+        contributing=counted(total, "document", "documents"),
         missing=max(0, total - len(top) - len(others)),
         novel=_novel(kept),
         concentration=_concentration(evidence),
@@ -159,12 +143,6 @@ def read_page(store: Queries, known: Names, alert: str) -> Page | None:
         documents_base=f"/documents?{urlencode({'series': step.series, 'negative': 1})}",
         story_shown=_story_shown(evidence),
     )
-
-
-def documents_link(series: str, from_ms: int, until_ms: int, *, negative: bool) -> str:
-    """Where the documents of a span of event time are listed."""
-    query = {"series": series, "from": from_ms, "until": until_ms} | ({"negative": 1} if negative else {})
-    return f"/documents?{urlencode(query)}"
 
 
 def _reach(step: Transition) -> tuple[int, int]:
@@ -208,12 +186,18 @@ def _facts(step: Transition) -> tuple[Fact, ...]:
         )
         span = names.window_words(window.minutes)
         times = figures.times(window.negative, window.expected_negative)
+        usual = f"in {span}; expected {figures.amount(window.expected_negative)}{f', {times} that' if times else ''}"
+        everyone = f"in {span}; expected {figures.amount(window.expected_all)}"
         facts = [
-            Fact("Negative texts", figures.count(window.negative),
-                 f"in {span}; expected {figures.amount(window.expected_negative)}{f', {times} that' if times else ''}", bad),
-            Fact("All texts", figures.count(window.all), f"in {span}; expected {figures.amount(window.expected_all)}", everything),
-            Fact("Negative share", figures.percent(window.share), f"usually {figures.percent(window.usual_share)}", everything),
-        ]  # fmt: skip
+            Fact("Negative texts", figures.count(window.negative), usual, bad),
+            Fact("All texts", figures.count(window.all), everyone, everything),
+            Fact(
+                "Negative share",
+                figures.percent(window.share),
+                f"usually {figures.percent(window.usual_share)}",
+                everything,
+            ),
+        ]
     margin = f"{evidence.margin:+.1f}".replace("-", "\N{MINUS SIGN}")
     facts.append(
         Fact(
@@ -241,62 +225,24 @@ def _charts(step: Transition) -> tuple[Markup, Markup, tuple[tuple[int, int, str
     if not points:
         return Markup(), Markup(), ()
     peak = max(points, key=lambda point: point.negative)
-    words = (
-        "Negative texts against the baseline",
-        f"From {figures.utc(points[0].start_ms)} on. The highest bar, {figures.day_minute(peak.start_ms)} UTC, counts {peak.negative} in "
-        f"{names.window_words(peak.minutes)}, where the baseline expects {figures.amount(peak.expected)}.",
+    description = (
+        f"From {figures.utc(points[0].start_ms)} on. The highest bar, {figures.day_minute(peak.start_ms)} UTC, counts "
+        f"{peak.negative} in {names.window_words(peak.minutes)}, where the baseline expects {figures.amount(peak.expected)}."
     )
+    words = ("Negative texts against the baseline", description)
     wide, narrow = (
         evidence_chart(points, step.onset_ms, step.fired_ms, box, name=name, words=words)
         for box, name in ((WIDE, "wide"), (NARROW, "narrow"))
     )
-    tips = tuple(
-        (
-            point.start_ms,
-            point.start_ms + point.minutes * MINUTE_MS,
-            f"{figures.day_minute(point.start_ms)} UTC, {names.window_words(point.minutes)}: {point.negative} negative of {point.all}, "
-            f"expected {figures.amount(point.expected)} ({figures.amount(point.low)} to {figures.amount(point.high)})",
-        )
-        for point in points
+    return wide, narrow, tuple(_tip(point) for point in points)
+
+
+def _tip(point: TimelinePoint) -> tuple[int, int, str]:
+    words = (
+        f"{figures.day_minute(point.start_ms)} UTC, {names.window_words(point.minutes)}: {point.negative} negative of "
+        f"{point.all}, expected {figures.amount(point.expected)} ({figures.amount(point.low)} to {figures.amount(point.high)})"
     )
-    return wide, narrow, tips
-
-
-def _top(document: DocumentEvidence, kept: DocumentRow | None, heaviest: float) -> DocumentCells:
-    position = kept.position if kept else document.position
-    return DocumentCells(
-        id=document.id,
-        text=highlighted(document.snippet, document.highlights),
-        source=document.source,
-        published_ms=document.published_ms,
-        link=web_link(document.url),
-        p_negative=figures.percent(document.p_negative),
-        weight=figures.percent(document.weight),
-        weight_share=min(max(document.weight / heaviest, 0.0), 1.0) if heaviest > 0 else 0.0,
-        story=document.story,
-        copies=_place_in_story(position),
-        author=(document.author or "")[:8],
-    )
-
-
-def document_cells(document: DocumentRow) -> DocumentCells:
-    return DocumentCells(
-        id=document.id,
-        text=highlighted(document.snippet, ()),
-        source=document.source,
-        published_ms=document.published_ms,
-        link=web_link(document.url),
-        p_negative=figures.percent(document.p_negative),
-        weight="",
-        weight_share=0.0,
-        story=document.story,
-        copies=_place_in_story(document.position),
-        author="",
-    )
-
-
-def _place_in_story(position: int) -> str:
-    return "novel" if position == 1 else f"no. {position} of its story"
+    return point.start_ms, point.start_ms + point.minutes * MINUTE_MS, words
 
 
 def _novel(kept: dict[str, DocumentRow]) -> str:
@@ -304,7 +250,8 @@ def _novel(kept: dict[str, DocumentRow]) -> str:
         return ""
     novel = sum(1 for document in kept.values() if document.position == 1)
     spread = len(kept) - novel
-    return f"{figures.counted(novel, 'novel text', 'novel texts')}, {figures.counted(spread, 'text that spreads', 'texts that spread')} a story"
+    spreading = counted(spread, "text that spreads", "texts that spread")
+    return f"{counted(novel, 'novel text', 'novel texts')}, {spreading} a story"
 
 
 def _concentration(evidence: Evidence) -> tuple[str, ...]:
@@ -312,12 +259,11 @@ def _concentration(evidence: Evidence) -> tuple[str, ...]:
     if evidence.largest_story:
         story = evidence.largest_story
         out.append(
-            f"The largest story has {figures.counted(story.documents, 'document', 'documents')}, {figures.percent(story.share)} of all."
+            f"The largest story has {counted(story.documents, 'document', 'documents')}, {figures.percent(story.share)} of all."
         )
     if evidence.authors:
-        out.append(
-            f"{figures.counted(evidence.authors, 'author', 'authors')}; the busiest wrote {figures.percent(evidence.largest_author_share)}."
-        )
+        busiest = figures.percent(evidence.largest_author_share)
+        out.append(f"{counted(evidence.authors, 'author', 'authors')}; the busiest wrote {busiest}.")
     return tuple(out)
 
 
@@ -336,7 +282,7 @@ def _sources(evidence: Evidence) -> tuple[tuple[str, str, str], ...]:
         (
             source,
             "silent" if source in evidence.sources_silent else "alive" if source in evidence.sources_alive else "",
-            figures.counted(evidence.sources.get(source, 0), "document", "documents"),
+            counted(evidence.sources.get(source, 0), "document", "documents"),
         )
         for source in everyone
     )

@@ -17,10 +17,10 @@ BACKLOG = 16  # events a reader may be behind
 
 
 def event(name: str, data: object) -> bytes:
-    """A server-sent event.
+    r"""A server-sent event.
 
     >>> event("board", {"v": 1})
-    b'event: board\\ndata: {"v":1}\\n\\n'
+    b'event: board\ndata: {"v":1}\n\n'
     """
     return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
 

@@ -12,6 +12,7 @@ about it cannot contradict what it has written. One thread runs `follow`:
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -157,6 +158,7 @@ class _Consumer:
         self._servers = bootstrap.split(",")
 
     def __enter__(self) -> Self:
+        _reach(self._servers)
         timeouts = {"request_timeout_ms": PATIENCE_MS, "bootstrap_timeout_ms": PATIENCE_MS}
         self._kafka = KafkaConsumer(
             bootstrap_servers=self._servers,
@@ -231,6 +233,22 @@ class _Consumer:
             for records in polled.values()
             for one in records
         ]
+
+
+def _reach(servers: list[str]) -> None:
+    """Raise an OSError unless one of the brokers takes a connection.
+
+    A KafkaConsumer that finds none takes long to say so, and leaves the sockets it tried open.
+    """
+    for last, server in enumerate(servers, 1 - len(servers)):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE_MS / 1000).close()
+        except OSError:
+            if last == 0:
+                raise
+        else:
+            return
 
 
 def _plain(offsets: dict[Any, int]) -> dict[tuple[str, int], int]:

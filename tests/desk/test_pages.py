@@ -12,6 +12,7 @@ from contracts.clock import DAY_MS, MINUTE_MS, ManualClock
 from contracts.evidence import Evidence
 from contracts.series import counts
 from desk.feed import FeedState
+from desk.figures import TIMES
 from tests.desk import made_up
 from tests.desk.conftest import StandingFeed
 
@@ -88,13 +89,13 @@ def test_a_replay_says_so_with_its_time_speed_and_progress(client: TestClient, w
 @pytest.mark.usefixtures("busy")
 def test_the_evidence_page_shows_everything_the_transition_carries(client: TestClient) -> None:
     text = client.get(f"/alert/{made_up.transition().alert}").text
-    for shown in ("FTX", "Critical", "Negative spike", "Firing", "17 negative texts of 24", "after 6 min", "decided", "&lt;1e-8", "24×",
+    for shown in ("FTX", "Critical", "Negative spike", "Firing", "17 negative texts of 24", "after 6 min", "decided", "&lt;1e-8", f"24{TIMES}",
                   "threshold 9.5, margin +1.8", "Fires at 14, saw 17", "The largest story has 4 documents, 24 % of all.", "9 authors",
                   "silent", "17 documents behind this alert", "<mark>", "97 % negative", "9.0 % of the weight", "en-minilm-1", "Noticed",
                   "Incomplete.", "novel texts"):  # fmt: skip
         assert shown in text, shown
     assert text.count('class="chart ') == 2
-    assert text.count("<li id=\"d-") == 17
+    assert text.count('<li id="d-') == 17
 
 
 @pytest.mark.usefixtures("busy")

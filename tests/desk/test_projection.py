@@ -39,7 +39,8 @@ def test_the_window_that_decided_is_the_named_one_or_else_the_highest() -> None:
     step = made_up.transition()
     named = deciding_window(step)
     unnamed = deciding_window(step.model_copy(update={"evidence": step.evidence.model_copy(update={"window": 0})}))
-    assert named is not None and unnamed is not None
+    assert named is not None
+    assert unnamed is not None
     assert (named.minutes, unnamed.minutes) == (1440, 1440)
 
 

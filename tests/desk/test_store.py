@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ TABLES = ("marks", "transitions", "alerts", "documents", "appearances", "counts"
 
 def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
     """Every row, with series by name and documents by id: numbers given out inside may differ."""
-    queries = {table: f"select * from {table}" for table in TABLES}
+    queries = {table: f"select * from {table}" for table in TABLES}  # noqa: S608
     queries["documents"] = "select id, partition, place, snippet, published_ms, p_negative from documents"
     queries["appearances"] = """select s.name, a.published_ms, d.id, a.negative, a.copy, a.p_negative from appearances a
         join series s on s.id = a.series join documents d on d.row = a.document"""
@@ -115,7 +114,8 @@ def test_a_rebuild_gives_the_same_rows(store: Store) -> None:
     store.apply(project(story()))
     whole = content(store)
     store.rebuild(dict.fromkeys(store.marks(), 0))
-    assert not store.marks() and not store.open_alerts()
+    assert not store.marks()
+    assert not store.open_alerts()
     store.apply(project(story()))
     assert content(store) == whole
 
@@ -165,7 +165,7 @@ def test_documents_of_a_span_are_what_its_count_counts(store: Store) -> None:
     assert all(one.negative and not one.copy for one in found)
 
 
-def test_a_locked_database_is_waited_for_and_nothing_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_waited_for_and_nothing_is_written(store: Store) -> None:
     store.connection().execute("pragma busy_timeout = 20")
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("begin immediate")

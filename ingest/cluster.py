@@ -13,7 +13,7 @@ The law, for one document at a time:
 6. Else the document is the first of a new story.
 
 A story is compared by its first document alone, so stories cannot drift, and what one costs is bounded: in Redis about
-1.3 KB a story and 0.11 KB a document (measured by tests/bench/ingest_speed.py), kept for KEPT_MS of event time. A slot
+1.7 KB a story and 0.1 KB a further document (measured by tests/bench/ingest_speed.py), kept for KEPT_MS of event time. A slot
 of a band holds at most SLOT_STORIES stories: a phrase that every headline shares cannot grow it.
 """
 

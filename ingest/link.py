@@ -41,7 +41,11 @@ _QUOTES = {
 }
 _WIDTHS = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _FOLD = _QUOTES | _WIDTHS
-_MARKED_BEFORE = re.compile(r"(?:\$|\b[A-Z][A-Za-z]{1,9}: ?|[(\uff08])$")
+_EXCHANGES = (
+    "AMEX|ASX|BIT|BME|BSE|EPA|ETR|Euronext|EURONEXT|FRA|HK|HKEX|HKG|KRX|LON|LSE|NASDAQ|Nasdaq|NSE|NYSE|OTC|OTCMKTS|SEHK|SGX"
+    "|SH|SIX|SSE|STO|SWX|SZ|SZSE|TSE|TSX|TYO|XETRA"
+)
+_MARKED_BEFORE = re.compile(rf"(?:\$|\b(?:{_EXCHANGES}): ?|[(\uff08])$")
 _MARKED_AFTER = re.compile(r"\.[A-Z]{1,2}\b|[)\uff09]")
 _SLUG = re.compile(r"[^a-z0-9_.-]+")
 

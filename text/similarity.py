@@ -82,7 +82,8 @@ def signature(text: str) -> Signature | None:
     raw = minima.astype("<u4").tobytes()
     width = 4 * ROWS
     bands = tuple(
-        bytes((band,)) + zlib.crc32(raw[band * width : (band + 1) * width]).to_bytes(4, "big")[1:] for band in range(BANDS)
+        bytes((band,)) + zlib.crc32(raw[band * width : (band + 1) * width]).to_bytes(4, "big")[1:]
+        for band in range(BANDS)
     )
     return Signature((minima & 0xFF).astype(np.uint8).tobytes(), bands)
 

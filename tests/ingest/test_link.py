@@ -1,0 +1,135 @@
+# ruff: noqa: RUF001 - full-width letters and Chinese punctuation are what is tested
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.watchlist import WatchedEntity
+from ingest.link import DECLARED_RELEVANCE, Linker
+
+WATCHLIST = [
+    WatchedEntity(id="ftx", name="FTX", tickers=["FTT"], aliases=["FTX.com"]),
+    WatchedEntity(id="binance", name="Binance", tickers=["BNB"]),
+    WatchedEntity(id="bitcoin", name="Bitcoin", tickers=["BTC"], aliases=["比特币"]),
+    WatchedEntity(id="bitcoin-cash", name="Bitcoin Cash", tickers=["BCH"]),
+    WatchedEntity(id="citigroup", name="Citigroup", tickers=["C"], session="us"),
+    WatchedEntity(
+        id="gap", name="Gap", tickers=["GPS"], near=["retailer", "clothing", "stores"], not_near=["yield gap"]
+    ),
+    WatchedEntity(
+        id="apple", name="Apple", tickers=["AAPL"], aliases=["苹果公司", "苹果"], not_near=["pie", "苹果树", "水果"]
+    ),
+    WatchedEntity(
+        id="ping-an-bank", name="平安银行", tickers=["000001.SZ", "000001"], aliases=["Ping An Bank"], session="cn"
+    ),
+    WatchedEntity(id="jpmorgan", name="JPMorgan", aliases=["JP Morgan", "J.P. Morgan"], tickers=["JPM"]),
+    WatchedEntity(id="three-arrows", name="Three Arrows Capital", aliases=["Three Arrows", "3AC"]),
+]
+LINKER = Linker(WATCHLIST)
+
+# The labelled mini set: a text, and the entities it names. Fixed before the linker.
+CASES = [
+    ("FTX halts withdrawals", {"ftx"}),
+    ("FTX's collapse, FTX-linked wallets and (FTX)", {"ftx"}),
+    ("Alameda sells FTT token", {"ftx"}),
+    ("$FTT slides 80%", {"ftx"}),
+    ("ftx and 3ac in lower case are too short to be sure", set()),
+    ("FTXs and aFTX are something else", set()),
+    ("@FTX_Official tweets", set()),
+    ("#FTX trends", {"ftx"}),
+    ("ＦＴＸ in full width", {"ftx"}),
+    ("binance and BINANCE are names", {"binance"}),
+    ("Bitcoin Cash forks", {"bitcoin-cash"}),
+    ("Bitcoin and Bitcoin Cash part", {"bitcoin", "bitcoin-cash"}),
+    ("BTCUSD is a pair", set()),
+    ("Grade C students and vitamin C", set()),
+    ("$C gains", {"citigroup"}),
+    ("Citi (NYSE: C) gains", {"citigroup"}),
+    ("shares <C.N> gained", {"citigroup"}),
+    ("Mind the gap", set()),
+    ("Retailer Gap cuts jobs", {"gap"}),
+    ("Retailer says yield gap widens, Gap too", set()),
+    ("$GPS jumps", {"gap"}),
+    ("EVERY WORD IS A TICKER: GPS AND BTC FALL", set()),
+    ("EVERY WORD IS A TICKER BUT $BTC IS MARKED", {"bitcoin"}),
+    ("Apple sues", {"apple"}),
+    ("Apple pie recipe", set()),
+    ("苹果公司发布新手机", {"apple"}),
+    ("苹果树开花", set()),
+    ("比特币跌破2万美元，平安银行上涨", {"bitcoin", "ping-an-bank"}),
+    ("平安银行（000001）上涨", {"ping-an-bank"}),
+    ("共有000001人参加", set()),
+    ("000001.SZ closes higher", {"ping-an-bank"}),
+    ("J.P. Morgan and JP Morgan and JPMorgan", {"jpmorgan"}),
+    ("Three Arrows Capital (3AC) liquidated", {"three-arrows"}),
+    ("", set()),
+    ("İstanbul'da Binance", {"binance"}),
+]
+
+
+@pytest.mark.parametrize(("text", "entities"), CASES)
+def test_the_entities_of_a_text_are_found_and_none_invented(text: str, entities: set[str]) -> None:
+    assert {mention.entity for mention in LINKER.link(text)} == entities
+
+
+def test_spans_lie_in_title_and_body_joined_by_a_newline() -> None:
+    title, body = "FTX halts", "Binance looks at FTX"
+    text = f"{title}\n{body}"
+    mentions = {mention.entity: mention for mention in LINKER.link(title, body)}
+    assert [text[start:end] for start, end in mentions["ftx"].spans] == ["FTX", "FTX"]
+    assert [text[start:end] for start, end in mentions["binance"].spans] == ["Binance"]
+
+
+def test_the_longest_name_is_one_mention() -> None:
+    (mention,) = LINKER.link("Three Arrows Capital falls")
+    assert mention.spans == [(0, 20)]
+
+
+def test_relevance_falls_from_the_title_to_the_end_of_the_body() -> None:
+    body = "x " * 400
+    title = LINKER.link("FTX falls", body)[0].relevance
+    early = LINKER.link("Exchange falls", "FTX " + body)[0].relevance
+    late = LINKER.link("Exchange falls", body + " FTX")[0].relevance
+    assert 100 >= title > early > late >= 25
+
+
+def test_a_passing_mention_among_many_does_not_count() -> None:
+    body = "Binance " * 30 + "and FTX"
+    relevance = {mention.entity: mention.relevance for mention in LINKER.link("Exchanges", body)}
+    assert relevance["ftx"] < 25 < relevance["binance"]
+
+
+def test_the_session_comes_from_the_watchlist() -> None:
+    assert LINKER.link("Citigroup falls")[0].session == "us"
+
+
+@pytest.mark.parametrize(
+    ("declared", "entity"),
+    [("ftx", "ftx"), ("FTX", "ftx"), ("BTC", "bitcoin"), ("Bitcoin Cash", "bitcoin-cash"), ("ACME Corp.", "acme-corp")],
+)
+def test_an_entity_that_the_source_names_is_a_full_mention(declared: str, entity: str) -> None:
+    (mention,) = LINKER.link("Something happened", declared=[declared])
+    assert (mention.entity, mention.relevance, mention.spans) == (entity, DECLARED_RELEVANCE, [])
+
+
+def test_a_declared_entity_keeps_its_spans() -> None:
+    (mention,) = LINKER.link("FTX falls", declared=["FTX"])
+    assert mention.spans == [(0, 3)]
+
+
+def test_an_empty_watchlist_finds_nothing() -> None:
+    assert Linker([]).link("FTX halts withdrawals") == []
+
+
+def test_a_body_full_of_names_is_linked_in_proportion_and_its_spans_are_bounded() -> None:
+    (mention,) = LINKER.link("", "FTX " * 5_000)
+    assert len(mention.spans) == 50
+
+
+@given(st.text())
+def test_spans_are_places_in_the_text(text: str) -> None:
+    for mention in LINKER.link("", text):
+        assert mention.spans
+        for start, end in mention.spans:
+            assert 0 <= start < end <= len(f"\n{text}")

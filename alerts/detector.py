@@ -2,7 +2,7 @@
 
 For a window with K negative of N distinct texts the score is
 
-    S = min(-log10 p_count, 8) - log10 p_share - log10 windows
+    S = min(-log10 p_count, 8) - log10 p_share - log10 windows + credit
 
 p_count is the negative-binomial chance of at least K where the baseline expects M = level * share * local * ticks of the
 group clock. p_share is the Beta-binomial chance of at least K negative among N. Two kinds of evidence, the first capped,
@@ -10,7 +10,8 @@ because real volumes burst; the last term pays for looking at several windows (B
 negative text came, K reaches the rule's minimum, and K is more than the usual share of N. The alert's S is the largest.
 
 Windows span 5, 15 and 60 minutes, and for a series that expects fewer than 2 texts in them also 6 and 24 hours: what is
-written about a small company comes a few texts a day. Windows begin at the start of a bucket (see alerts/windows.py), and
+written about a small company comes a few texts a day. These are credited with being looked at afresh less often. What is
+usual is what the baseline knows from outside the window. Windows begin at the start of a bucket (see alerts/windows.py), and
 expectations are taken over exactly the minutes that are summed.
 """
 
@@ -22,6 +23,7 @@ from math import log10
 from typing import NamedTuple
 
 from alerts.baseline import Known, Usual
+from alerts.rules import RuleSettings
 from alerts.season import GroupClock
 from alerts.tails import count_tail, evidence, share_tail
 from alerts.windows import Sums, Windows, place, width
@@ -31,10 +33,13 @@ SHORT = (5, 15, 60)
 LONG = (360, 1440)
 ALL_WINDOWS = (*SHORT, *LONG)
 SPARSE_TEXTS = 2.0  # a long window is for series that expect fewer texts in it
+LONG_TRUST = 3.0  # a long window is looked at once the baseline rests on this many times its span
 COUNT_CAP = 8.0
 LEARNED_UNIT = 100.0  # see alerts/windows.py
 COLUMN: dict[Rule, int] = {"negative": 1, "volume": 0, "viral": 2}
-CREDIT = {5: 0.0, 15: 0.0, 60: 0.0, 360: 0.0, 1440: 0.0}
+# A window of 6 hours is looked at afresh 4 times a day and one of 24 hours once, one of 5 minutes 288 times: the same p
+# stands for so many fewer false alarms a day.
+CREDIT = {5: 0.0, 15: 0.0, 60: 0.0, 360: log10(72), 1440: log10(288)}
 ESCAPED = 0.12  # of the copies, how many pass for distinct texts
 SHARE_NORMAL = 2.0  # -log10 p_share below which a share counts as normal
 LATE_TESTED_MINUTES = 60
@@ -100,30 +105,38 @@ def look(windows: Windows, known: Known, clock: GroupClock, end: int) -> list[Lo
     ):
         ticks = ends - clock.at(begin - 1)
         usual = usual_outside(known, counts, ticks)
-        if minutes > SHORT[-1] and usual.rate * ticks >= SPARSE_TEXTS:
+        if minutes > SHORT[-1] and (usual.rate * ticks >= SPARSE_TEXTS or known.ticks < (1.0 + LONG_TRUST) * ticks):
             break
         looks.append(Look(minutes, begin, last, counts, ticks, usual))
     return looks
 
 
-def strongest(rule: Rule, looks: Sequence[Look], local: float, minimum: int) -> Test | None:
-    """The window with the largest S, None when none is above 0.
+def strongest(rule: Rule, looks: Sequence[Look], local: float, settings: RuleSettings) -> tuple[Test | None, int]:
+    """(the window that exceeds its threshold most, or misses it least; minutes of the longest that reaches it, or 0).
+
+    The first is None when no window has an S above 0.
 
     Args:
         rule: which evidence counts.
         looks: of one moment.
         local: local level R.
-        minimum: fewest negative texts, texts or copies, by rule.
+        settings: of the rule.
     """
     best: Test | None = None
+    most, longest = 0.0, 0
     column = COLUMN[rule]
     for one in looks:
-        if one.counts[column] < minimum:
+        if one.counts[column] < settings.minimum:
             continue
-        test = weigh(rule, one, local, len(looks), minimum)
-        if test.score > 0.0 and (best is None or test.score > best.score):
-            best = test
-    return best
+        test = weigh(rule, one, local, len(looks), settings.minimum)
+        if test.score <= 0.0:
+            continue
+        margin = test.score - settings.open_at(one.minutes)
+        if best is None or margin > most:
+            best, most = test, margin
+        if margin >= 0.0:
+            longest = max(longest, one.minutes)
+    return best, longest
 
 
 def usual_outside(known: Known, counts: Sums, ticks: float) -> Usual:

@@ -19,42 +19,22 @@ from dataclasses import dataclass, field
 from alerts import detector, explain
 from alerts.baseline import Baseline, Known
 from alerts.detector import LEARNED_UNIT, Look, Test
+from alerts.entries import Entry, by_minute, by_second
 from alerts.lifecycle import Alert, Now, Step, cadence
 from alerts.rules import Rules, RuleSettings
 from alerts.season import LEARN_MINUTES, GroupClock
 from alerts.state import Book, SeriesState, unpack_book, unpack_series
 from alerts.tails import decay
-from alerts.windows import KEPT_MINUTES, Windows
+from alerts.windows import Windows
 from contracts.errors import Inconsistent
-from contracts.messages import Rule, Severity, Transition
-from contracts.series import ALL, alert_id, entity_of, topic_of
+from contracts.messages import Rule, Transition
+from contracts.series import ALL, entity_of, topic_of
 from contracts.watchlist import WatchedEntity
+
+__all__ = ["Entry", "Evaluation", "Outcome"]
 
 CACHED_SERIES = 200_000
 DECIDED: tuple[Rule, ...] = ("negative", "volume", "viral")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One packed tail entry of a series.
-
-    Attributes:
-        visible_s: when the detector may know of it, epoch seconds.
-        minute: event minute it counts in, epoch minutes.
-        distinct: distinct texts (story positions 1 to 5).
-        negative: the negative ones of them (p of at least 0.5).
-        copies: copies (later positions).
-        mass: sum of p(negative) of the distinct texts, thousandths.
-        offset: sum of the bundles' share offsets of the distinct texts, thousandths, signed.
-    """
-
-    visible_s: int
-    minute: int
-    distinct: int
-    negative: int
-    copies: int
-    mass: int
-    offset: int
 
 
 @dataclass(slots=True)
@@ -151,7 +131,7 @@ class Evaluation:
         self._changed.clear()
         if page and since is not None:
             self._tell_what_is_owed(since)
-        seconds = _by_second(entries, since, until_s)
+        seconds = by_second(entries, since, until_s)
         for second in sorted(seconds):
             if book.first_minute is None:
                 book.first_minute = second // 60
@@ -210,7 +190,7 @@ class Evaluation:
         windows.compact(minute)
         baseline.fold(clock)
         known = baseline.known(clock)
-        merged = _by_minute(batch, minute)
+        merged = by_minute(batch, minute)
         fresh = negatives = copies = 0
         weighted = weighted_negative = 0.0
         late: list[int] = []
@@ -236,47 +216,47 @@ class Evaluation:
         for rule, came in zip(DECIDED, (negatives, fresh, copies), strict=True):
             if not came and rule not in state.alerts:
                 continue
-            minimum = self._rules[rule].minimum
+            settings = self._rules[rule]
             best: Test | None = None
-            if came and windows.last_day(detector.COLUMN[rule]) >= minimum:
+            rang = 0
+            if came and settings.enabled and windows.last_day(detector.COLUMN[rule]) >= settings.minimum:
                 if looks is None:
                     looks = detector.look(windows, known, clock, minute)
-                best = detector.strongest(rule, looks, known.local, minimum)
-            if rule == "negative":
-                for end in late:
-                    test = detector.strongest(rule, detector.look(windows, known, clock, end), known.local, minimum)
-                    if test is not None and (best is None or test.score > best.score):
-                        best = test
-            if best is not None or rule in state.alerts:
-                self._decide(rule, now, series, group, state, known, clock, best)
+                best, rang = detector.strongest(rule, looks, known.local, settings)
+                for end in late if rule == "negative" else ():
+                    before = detector.look(windows, known, clock, end)
+                    test, longest = detector.strongest(rule, before, known.local, settings)
+                    if test is not None and longest and (not rang or best is None or test.score > best.score):
+                        best, rang = test, max(rang, longest)
+            if rang or rule in state.alerts:
+                self._decide(now, rule, series, group, state, known, clock, best, rang)
 
     def _decide(
         self,
-        rule: Rule,
         now: Now,
+        rule: Rule,
         series: str,
         group: str,
         state: SeriesState,
         known: Known,
         clock: GroupClock,
         test: Test | None,
+        rang: int,
     ) -> None:
         """Give the alert of this rule its S, and write down the steps that it takes."""
         settings = self._rules[rule]
         alert = state.alerts.get(rule)
         if alert is None:
-            if test is None or test.score < settings.open:
-                return
-            alert = state.alerts[rule] = Alert(rule)
-        score = test.score if test is not None and settings.enabled else 0.0
-        if score >= settings.open and not alert.open and self._explained(rule, series):
+            alert = Alert(rule)
+        if not alert.open and self._explained(rule, series):
             return
-        onset, severity, minutes = 0, alert.severity, alert.window
-        if test is not None and score >= settings.close:
-            minutes = test.minutes
+        state.alerts[rule] = alert
+        score, onset, severity = 0.0, 0, alert.severity
+        if test is not None:
+            score = test.score
             onset = detector.onset(test, state.windows, clock)
-            severity = detector.severity(rule, score, settings.open, test.counts[1])
-        for step in alert.scored(settings, now, score, minutes, onset, severity):
+            severity = detector.severity(rule, score, settings.open_at(test.minutes), test.counts[1])
+        for step in alert.scored(settings, now, score, rang, onset, severity):
             self._write(step, series, group, state, alert, known, clock, test)
 
     def _explained(self, rule: Rule, series: str) -> bool:
@@ -350,72 +330,17 @@ class Evaluation:
         test: Test | None,
     ) -> None:
         """A step becomes a transition."""
-        book, rule, settings = self._book, alert.rule, self._rules[alert.rule]
+        book, settings = self._book, self._rules[alert.rule]
         if any(one.open for one in state.alerts.values()):
             book.open[series] = group
         else:
             book.open.pop(series, None)
         if test is None or (step.state != "resolved" and test.score < settings.close):
-            test = detector.again(rule, alert.window, state.windows, known, clock, settings.minimum)
-        severity: Severity = alert.severity
+            test = detector.again(alert.rule, alert.window, state.windows, known, clock, settings.minimum)
+        name = explain.name_of(series, self._names)
         self._drafts.append(
-            Transition(
-                alert=alert_id(series, rule, alert.onset),
-                number=alert.number,
-                series=series,
-                group=group,
-                rule=rule,
-                state=step.state,
-                severity=severity,
-                onset_ms=alert.onset * 60_000,
-                at_ms=step.at_s * 1000,
-                fired_ms=alert.fired_s * 1000 if alert.fired_s else None,
-                resolved_ms=step.at_s * 1000 if step.state == "resolved" else None,
-                score=round(alert.score, 6),
-                peak=round(alert.peak, 6),
-                page=step.page,
-                late=step.late,
-                learning=step.learning,
-                why=explain.why(rule, explain.name_of(series, self._names), test, alert.onset),
-                evidence=explain.evidence(rule, test, state.windows, known, clock, settings),
-            )
+            explain.draft(step, alert, series, group, name, test, state.windows, known, clock, settings)
         )
-
-
-def _by_second(
-    entries: Mapping[str, tuple[str, Sequence[Entry]]], since: int | None, until_s: int
-) -> dict[int, list[tuple[str, str, list[Entry]]]]:
-    """Second -> (series, group, entries) of that second."""
-    seconds: dict[int, list[tuple[str, str, list[Entry]]]] = {}
-    for series, (group, batch) in entries.items():
-        mine: dict[int, list[Entry]] = {}
-        for entry in batch:
-            second = entry.visible_s
-            if second > until_s:
-                raise Inconsistent(f"{series}: an entry becomes visible at second {second}, after {until_s}")
-            if since is not None and second <= since:
-                # It came from a partition that had left the watermark for being idle: known now, not then.
-                second = min(since + 1, until_s)
-            mine.setdefault(second, []).append(entry)
-        for second, of_second in mine.items():
-            seconds.setdefault(second, []).append((series, group, of_second))
-    return seconds
-
-
-def _by_minute(batch: Sequence[Entry], now: int) -> list[tuple[int, tuple[int, int, int, int, int]]]:
-    """Event minute -> sums of the entries of one second, oldest first; what is over 24 h late is left out."""
-    if len(batch) == 1:
-        entry = batch[0]
-        sums = (entry.distinct, entry.negative, entry.copies, entry.mass, entry.offset)
-        return [] if now - entry.minute > KEPT_MINUTES else [(min(entry.minute, now), sums)]
-    merged: dict[int, tuple[int, int, int, int, int]] = {}
-    for entry in batch:
-        if now - entry.minute > KEPT_MINUTES:
-            continue
-        at = min(entry.minute, now)
-        n, k, c, m, o = merged.get(at, (0, 0, 0, 0, 0))
-        merged[at] = (n + entry.distinct, k + entry.negative, c + entry.copies, m + entry.mass, o + entry.offset)
-    return sorted(merged.items())
 
 
 def _counts_for_group(series: str) -> bool:

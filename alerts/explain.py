@@ -12,15 +12,65 @@ from math import sqrt
 from alerts import detector
 from alerts.baseline import Known, Usual
 from alerts.detector import Test
+from alerts.lifecycle import Alert, Step
 from alerts.rules import RuleSettings
 from alerts.season import GroupClock
 from alerts.tails import band, odds_text
-from alerts.windows import Windows, kept_from, middle_from, width
+from alerts.windows import Windows, kept_from, middle_from
+from contracts.clock import MINUTE_MS, SECOND_MS
 from contracts.evidence import Evidence, TimelinePoint, WindowEvidence
-from contracts.messages import Rule
-from contracts.series import entity_of, topic_of
+from contracts.messages import Rule, State, Transition
+from contracts.series import alert_id, entity_of, topic_of
 
 BARS = 24
+
+
+def draft(
+    step: Step,
+    alert: Alert,
+    series: str,
+    group: str,
+    name: str,
+    test: Test,
+    windows: Windows,
+    known: Known,
+    clock: GroupClock,
+    settings: RuleSettings,
+) -> Transition:
+    """A step in an alert's life as a transition; the shell puts in the documents and when it was decided.
+
+    Args:
+        step: the step.
+        alert: after the step.
+        series: what it is about.
+        group: of the series.
+        name: of the series, as people call it.
+        test: the window that decided, or the one that the alert follows.
+        windows: of the series, compacted to now.
+        known: its baseline.
+        clock: its group's.
+        settings: of the rule.
+    """
+    return Transition(
+        alert=alert_id(series, alert.rule, alert.onset),
+        number=alert.number,
+        series=series,
+        group=group,
+        rule=alert.rule,
+        state=step.state,
+        severity=alert.severity,
+        onset_ms=alert.onset * MINUTE_MS,
+        at_ms=step.at_s * SECOND_MS,
+        fired_ms=alert.fired_s * SECOND_MS if alert.fired_s else None,
+        resolved_ms=step.at_s * SECOND_MS if step.state == "resolved" else None,
+        score=round(alert.score, 6),
+        peak=round(alert.peak, 6),
+        page=step.page,
+        late=step.late,
+        learning=step.learning,
+        why=why(step.state, alert, name, test),
+        evidence=evidence(alert.rule, test, windows, known, clock, settings),
+    )
 
 
 def evidence(
@@ -37,8 +87,8 @@ def evidence(
         windows=[_window(one) for one in shown],
         window=test.minutes,
         timeline=timeline(windows, test.usual, clock, test.minutes),
-        threshold=settings.open,
-        margin=round(test.score - settings.open, 3),
+        threshold=settings.open_at(test.minutes),
+        margin=round(test.score - settings.open_at(test.minutes), 3),
         counterfactual=counterfactual(rule, test, known.local, settings),
     )
 
@@ -87,7 +137,7 @@ def timeline(windows: Windows, usual: Usual, clock: GroupClock, minutes: int) ->
     points: list[TimelinePoint] = []
     for start in range(first, now + 1, bar):
         span = min(bar, now - start + 1)
-        expected = usual.rate * usual.share * (clock.at(start + span - 1) - _clock_before(clock, start, now))
+        expected = usual.rate * usual.share * (clock.at(start + span - 1) - clock.at(start - 1))
         low, high = band(expected, usual.shape)
         distinct, negatives = counts.get(start, (0, 0))
         points.append(
@@ -102,11 +152,6 @@ def timeline(windows: Windows, usual: Usual, clock: GroupClock, minutes: int) ->
             )
         )
     return points
-
-
-def _clock_before(clock: GroupClock, start: int, now: int) -> float:
-    """C before a bar; bars start where buckets do, so the clock remembers it."""
-    return clock.at(start - 1) if width(start, now) < 60 or start % 60 == 0 else clock.at(start // 60 * 60 - 1)
 
 
 def fires_at(rule: Rule, test: Test, local: float, settings: RuleSettings) -> int:
@@ -125,7 +170,7 @@ def fires_at(rule: Rule, test: Test, local: float, settings: RuleSettings) -> in
             test.minutes, test.begin, test.end, (*first, rest[0], rest[1], rest[2]), test.ticks, test.usual
         )
         one = detector.weigh(rule, fewer, local, test.looked_at, settings.minimum)
-        if one.score >= settings.open:
+        if one.score >= settings.open_at(test.minutes):
             high = count
         else:
             low = count + 1
@@ -133,7 +178,9 @@ def fires_at(rule: Rule, test: Test, local: float, settings: RuleSettings) -> in
 
 
 def counterfactual(rule: Rule, test: Test, local: float, settings: RuleSettings) -> str:
-    """ "Fires at 14 negative texts in 5 min, saw 17`."""
+    """Says `fires at 14 negative texts in 5 min, saw 17`; empty where the window does not reach its threshold."""
+    if test.score < settings.open_at(test.minutes):
+        return ""
     what = {"negative": "negative texts", "volume": "texts"}.get(rule, "copies")
     saw = test.counts[detector.COLUMN[rule]]
     least = fires_at(rule, test, local, settings)
@@ -145,18 +192,26 @@ def span_text(minutes: int) -> str:
     return f"{minutes} min" if minutes <= 60 else f"{minutes // 60} h"
 
 
-def why(rule: Rule, name: str, test: Test, onset_minute: int) -> str:
+def why(state: State, alert: Alert, name: str, test: Test) -> str:
     """One sentence: what happened, against what is usual.
 
     Args:
-        rule: why the alert exists.
+        state: of the transition.
+        alert: after the step.
         name: of the series, as people call it.
-        test: the window that decided.
-        onset_minute: epoch minute.
+        test: the window that decided, or the one that the alert follows.
     """
-    distinct, negatives, copies, mass, _, _ = test.counts
+    rule = alert.rule
+    distinct, negatives, copies, mass, *_ = test.counts
     span = span_text(test.minutes)
-    since = datetime.fromtimestamp(onset_minute * 60, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    since = _utc(alert.onset)
+    if state == "resolved" and not alert.fired_s:
+        return f"{name}: no further text confirmed what began {since}; it never fired"
+    if state == "resolved":
+        return (
+            f"{name}: quiet again, {negatives} negative of {distinct} distinct texts in {span}, expected "
+            f"{_number(test.expected_negative)}; began {since}, peaked at S={alert.peak:.1f}"
+        )
     many = distinct / test.expected_texts if test.expected_texts > 0.0 else 0.0
     if rule == "negative":
         times = negatives / test.expected_negative if test.expected_negative > 0.0 else 0.0
@@ -165,18 +220,22 @@ def why(rule: Rule, name: str, test: Test, onset_minute: int) -> str:
             f"{_number(test.expected_negative)} negative (x{_number(times)}, p{_odds(test.p_count)}); negative share "
             f"{negatives / max(1, distinct):.0%} vs usual {test.share:.0%} (p{_odds(test.p_share)}); "
             f"S={test.score:.1f}; mean p(negative) {mass / 1000 / max(1, distinct):.2f}; volume x{_number(many)}; "
-            f"started {since}"
+            f"began {since}"
         )
     if rule == "volume":
         return (
             f"{name}: {distinct} distinct texts in {span}, expected {_number(test.expected_texts)} (x{_number(many)}, "
-            f"p{_odds(test.p_count)}); negative share {negatives / max(1, distinct):.0%} as usual "
-            f"({test.share:.0%}); started {since}"
+            f"p{_odds(test.p_count)}); negative share {negatives / max(1, distinct):.0%}, usual {test.share:.0%}; "
+            f"began {since}"
         )
     return (
         f"{name}: {copies} copies in {span} beside {distinct} distinct texts, where {_number(test.expected_texts)} texts "
-        f"are usual (p{_odds(test.p_count)}); one story spreads; started {since}"
+        f"are usual (p{_odds(test.p_count)}); few stories spread; began {since}"
     )
+
+
+def _utc(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def name_of(series: str, names: dict[str, str]) -> str:

@@ -1,14 +1,15 @@
 """The life of an alert: pending, firing, resolved. Pure; time comes in as event seconds.
 
 ```
-            S >= open + 1
+            S >= open + 1, or a slow window
   none ─────────────────────────────► firing ──── quiet long enough ────► resolved (cooling down)
     └─ S >= open ─► pending ─ one more text ─┘ └─ S >= told + worse: told again, once
                        └─ nobody came ─► resolved without having fired
 ```
-- A pending alert waits 2 minutes for one more distinct text, or a thirtieth of its window where that is longer.
-- A firing alert is quiet while the S of its window is below `close`; it resolves after 30 quiet minutes, counted only
-  while data comes in. Long windows keep their texts long: an alert of a 24 hour window lasts about a day and a half hour.
+- A pending alert waits 2 minutes for one more distinct text that keeps S at `open` or above.
+- A firing alert follows the longest window that reached its threshold, and is quiet while the S of that window is below
+  `close`; it resolves after 30 quiet minutes, counted only while data comes in. So one crisis is one alert: where a day's
+  texts are what is unusual, it lasts until the day has passed, about 25 hours after the last of them.
 - A resolved one stays silent for an hour unless S exceeds its peak by `worse`; a new one always has a later onset.
 - What fires while a replay teaches never pages, unless it becomes worse afterwards. What fires while a backlog is caught
   up pages when the catching up ends with it still firing; if it is over by then, it is `late`.
@@ -19,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from struct import Struct
 
-from alerts.rules import RuleSettings
+from alerts.rules import HOUR, RuleSettings
 from contracts.messages import Rule, Severity, State
 
 NONE, PENDING, FIRING, COOLING = range(4)
@@ -66,7 +67,7 @@ class Alert:
         since_s: when it became pending, or fired, or ended.
         fired_s, ended_s: event time of firing and of the end, 0 = not yet.
         quiet: live minutes without S of at least `close`.
-        window: minutes of the window that decided last.
+        window: minutes of the window that it follows: the longest that reached its threshold last.
         score: S when it fired (when pending, until then).
         peak: highest S.
         told: S that was last announced.
@@ -93,7 +94,7 @@ class Alert:
         return self.state in (PENDING, FIRING)
 
     def scored(
-        self, settings: RuleSettings, now: Now, score: float, window: int, onset: int, severity: Severity
+        self, settings: RuleSettings, now: Now, score: float, rang: int, onset: int, severity: Severity
     ) -> list[Step]:
         """Documents came and this is the S they make.
 
@@ -101,29 +102,30 @@ class Alert:
             settings: of the rule.
             now: the second they became visible.
             score: S, 0 when nothing was tested.
-            window: minutes of the strongest window.
-            onset: the minute in which its excess began.
+            rang: minutes of the longest window that reached its threshold, 0 when none did.
+            onset: the minute in which the excess began.
             severity: what S and breadth amount to.
         """
         steps: list[Step] = []
-        if self.state == PENDING and now.at_s > self.since_s + self._hold_s(settings):
+        if self.state == PENDING and now.at_s > self.since_s + settings.hold_s:
             steps.append(self._drop(now))
         if self.state == PENDING:
-            if score >= settings.open:
-                self._heat(score, window, severity)
+            if rang:
+                self._heat(score, rang, severity)
                 steps.append(self._fire(now))
         elif self.state == FIRING:
             if score >= settings.close:
                 self.quiet = 0
                 worse = score >= self.told + settings.worse
-                self._heat(score, window, severity)
+                self._heat(score, rang, severity)
                 if worse and (not self.updated or (self.taught and not now.learning and not self.told_to)):
                     steps.append(self._update(now))
-        elif score >= settings.open and (onset := max(onset, self.onset + 1)) * 60 <= now.at_s:
+        elif rang and (onset := max(onset, self.onset + 1)) * 60 <= now.at_s:
             over = self.state == NONE or now.at_s >= self.ended_s + settings.cooldown_minutes * 60
             if over or score >= self.peak + settings.worse:
-                self._begin(onset, score, window, severity, now)
-                if score >= settings.open + 1.0:
+                self._begin(onset, score, rang, severity, now)
+                # A slow window's texts come hours apart: nobody waits for one more.
+                if score >= settings.open + 1.0 or rang > HOUR:
                     steps.append(self._fire(now))
                 else:
                     steps.append(self._step("pending", now, page=False))
@@ -137,7 +139,7 @@ class Alert:
             now: the minute's begin.
             score: S of the alert's window as it stands; None when it was not looked at this minute.
         """
-        if self.state == PENDING and now.at_s > self.since_s + self._hold_s(settings):
+        if self.state == PENDING and now.at_s > self.since_s + settings.hold_s:
             return [self._drop(now)]
         if self.state != FIRING or score is None:
             return []
@@ -157,9 +159,6 @@ class Alert:
         self.owed, self.told_to, self.told = False, True, self.peak
         return [self._step("firing", now, page=True)]
 
-    def _hold_s(self, settings: RuleSettings) -> int:
-        return max(settings.hold_s, self.window * 2)
-
     def _begin(self, onset: int, score: float, window: int, severity: Severity, now: Now) -> None:
         self.state, self.onset, self.number, self.since_s = PENDING, onset, 0, now.at_s
         self.fired_s = self.ended_s = self.quiet = 0
@@ -167,8 +166,8 @@ class Alert:
         self.window, self.severity = window, severity
         self.told_to = self.owed = self.taught = self.updated = False
 
-    def _heat(self, score: float, window: int, severity: Severity) -> None:
-        self.window = window
+    def _heat(self, score: float, rang: int, severity: Severity) -> None:
+        self.window = rang or self.window
         self.peak = max(self.peak, score)
         if SEVERITIES.index(severity) > SEVERITIES.index(self.severity):
             self.severity = severity

@@ -13,13 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from contracts.errors import UserError
 
+HOUR = 60
+
 
 class RuleSettings(BaseModel):
     """One rule.
 
     Attributes:
         enabled: whether it rings at all.
-        open: S at which an alert opens.
+        open: S at which an alert of a window of up to an hour opens.
+        open_slow: S at which one of 6 or 24 hours opens; such windows are only looked at on series about which little is
+            written, and rarely.
         close: S below which an open alert is quiet.
         minimum: fewest distinct texts that may ring: negative ones for `negative`, all for `volume`, copies for `viral`.
         hold_s: between `open` and `open` + 1 an alert waits this long for one more text (longer for long windows).
@@ -32,6 +36,7 @@ class RuleSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     enabled: bool = True
     open: float = Field(default=9.5, ge=1.0, le=100.0)
+    open_slow: float = Field(default=8.0, ge=1.0, le=100.0)
     close: float = Field(default=6.0, ge=0.0, le=100.0)
     minimum: int = Field(default=4, ge=1)
     hold_s: int = Field(default=120, ge=0, le=3600)
@@ -42,9 +47,14 @@ class RuleSettings(BaseModel):
 
     @model_validator(mode="after")
     def _closes_below_where_it_opens(self) -> RuleSettings:
-        if self.close >= self.open:
-            raise ValueError(f"close ({self.close}) must lie below open ({self.open}), or alerts flap")
+        lowest = min(self.open, self.open_slow)
+        if self.close >= lowest:
+            raise ValueError(f"close ({self.close}) must lie below open and open_slow ({lowest}), or alerts flap")
         return self
+
+    def open_at(self, minutes: int) -> float:
+        """S at which a window of this span opens an alert."""
+        return self.open if minutes <= HOUR else self.open_slow
 
 
 class Rules(BaseModel):
@@ -52,8 +62,8 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     negative: RuleSettings = RuleSettings()
-    volume: RuleSettings = RuleSettings(open=12.0, close=8.0, minimum=8)
-    viral: RuleSettings = RuleSettings(open=12.0, close=8.0, minimum=20)
+    volume: RuleSettings = RuleSettings(open=12.0, open_slow=12.0, close=8.0, minimum=8)
+    viral: RuleSettings = RuleSettings(open=12.0, open_slow=12.0, close=8.0, minimum=20)
 
 
 def read_rules(path: Path) -> Rules:

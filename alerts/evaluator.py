@@ -51,6 +51,7 @@ from stream.scripts import Script
 
 STAGE = "evaluator"
 AWAY = (RedisAway, RedisSlow, BusyLoadingError)
+ENDED = ("resolved", "withdrawn")
 NEWS_RULES = ("volume", "viral")  # rules whose witnesses are all documents, not only the negative ones
 _COMMIT = Script("alerts.lua", "commit")
 _MARK_SENT = Script("alerts.lua", "mark_sent")
@@ -93,6 +94,7 @@ class Evaluator:
         self._lease = Lease(self._redis, keys.LEASE, owner, settings.evaluator.lease_s)
         self._heartbeats: dict[str, SourceHeartbeat] = {}
         self._known: dict[str, int] = {}
+        self._open: dict[str, Transition] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Contend for the lead until `stop` is set."""
@@ -127,9 +129,10 @@ class Evaluator:
         producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), acks="all", enable_idempotence=True)
         scores = ScoreLog.connect(bootstrap)
         try:
-            self._known = {}
+            self._known, self._open = {}, {}
             for _, transition in alerts.to_end():
                 self._known[transition.alert] = max(transition.number, self._known.get(transition.alert, 0))
+                self._remember(transition)
             for source, heartbeat in sources.to_end():
                 self._heartbeats[source] = heartbeat
             while not stop.is_set():
@@ -243,8 +246,24 @@ class Evaluator:
     def _learn_until_s(self) -> int:
         return max((h.replay.learn_until_ms for h in self._heartbeats.values() if h.replay), default=0) // 1000
 
+    def _remember(self, transition: Transition) -> None:
+        """Keep the newest step of every alert that is not over."""
+        if transition.state in ENDED:
+            self._open.pop(transition.alert, None)
+        else:
+            self._open[transition.alert] = transition
+
     def _witnessed(self, draft: Transition, scores: ScoreLog) -> Transition:
-        """The transition with the documents behind it."""
+        """The transition with the documents behind it; one that ends an alert keeps what made it ring."""
+        before = self._open.get(draft.alert)
+        if draft.state in ENDED and before is not None:
+            return draft.model_copy(
+                update={
+                    "decided_ms": self._clock.wall_ms(),
+                    "evidence": before.evidence,
+                    "why": f"Over: {before.why}",
+                }
+            )
         pipe = self._redis.pipeline(transaction=False)
         pipe.lrange(keys.negatives(draft.series), 0, -1)
         pipe.lrange(keys.others(draft.series), 0, -1 if draft.rule in NEWS_RULES else -(2**31))
@@ -254,12 +273,14 @@ class Evaluator:
         alive = sorted(h.source for h in self._heartbeats.values() if h.alive)
         silent = sorted(h.source for h in self._heartbeats.values() if not h.alive)
         evidence = draft.evidence.model_copy(update={"sources_alive": alive, "sources_silent": silent})
-        return draft.model_copy(
+        witnessed = draft.model_copy(
             update={
                 "decided_ms": self._clock.wall_ms(),
                 "evidence": with_witnesses(evidence, contributing, scores.read),
             }
         )
+        self._remember(witnessed)
+        return witnessed
 
     def _commit(
         self,
@@ -312,6 +333,7 @@ class Evaluator:
         for _, transition, future in sending:
             future.get(timeout=30)
             self._known[transition.alert] = transition.number
+            self._remember(transition)
             log.info(
                 "transition",
                 alert=transition.alert,

@@ -1,0 +1,118 @@
+"""A recipe's settings: the YAML file as a checked object."""
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BaseModelFiles(_Section):
+    """Where the pre-trained weights lie: a folder, or a folder inside an installed package."""
+
+    name: str
+    licence: str
+    folder: str
+    package: str | None = None
+    sha256: str | None = None
+
+
+class Head(_Section):
+    """One classifier on the pooled text.
+
+    Attributes:
+        class_weight_power: a class of n examples is weighted by (mean n / n) ** power; 0 is no weighting.
+    """
+
+    name: str
+    labels: list[str] = Field(min_length=2)
+    class_weight_power: float = 0.0
+    loss_weight: float = 1.0
+
+
+class LabelledSet(_Section):
+    """One file of training/data, the head it teaches, and how often it is read in all."""
+
+    file: str
+    head: str
+    label: str
+    passes: int = Field(ge=1)
+    licence: str
+
+
+class Emphasis(_Section):
+    """Rows of one head whose text matches: those labelled `label` count `weight` times, those in `drop` not at all."""
+
+    head: str
+    pattern: str
+    label: str
+    drop: list[str]
+    weight: float = 1.0
+
+
+class Schedule(_Section):
+    """How the optimiser walks: AdamW, linear warm-up, linear decay to zero."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float
+    warmup_share: float = 0.1
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.05
+    clip_norm: float = 1.0
+    dropout: float = 0.1
+    validations_per_epoch: int = Field(default=1, ge=1)
+    patience: int = Field(default=3, ge=1)
+    checkpoint_every_steps: int = Field(default=250, ge=1)
+
+
+class Export(_Section):
+    """How the int8 file is made; see training/export.py."""
+
+    per_channel: bool = True
+    reduce_range: bool = True
+    keep_fp32: list[str] = []
+    golden_tolerance: float = 0.05
+
+
+class Recipe(_Section):
+    """Everything that decides what comes out of `tocsin train`."""
+
+    version: str
+    languages: list[str]
+    seed: int = 0
+    threads: int = 2
+    max_tokens: int = Field(ge=8, le=512)
+    pooling: Literal["mean", "cls"] = "mean"
+    base: BaseModelFiles
+    heads: list[Head]
+    sets: list[LabelledSet]
+    emphasis: Emphasis | None = None
+    schedule: Schedule
+    export: Export = Export()
+
+
+class RecipeInvalid(ValueError):
+    """A recipe file that cannot be used; the message names the file, the place and what is wrong there."""
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        RecipeInvalid: the file is absent, is not YAML, or a setting is missing, unknown or out of range.
+    """
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise RecipeInvalid(f"{path}: no such recipe file") from None
+    except yaml.YAMLError as error:
+        raise RecipeInvalid(f"{path}: not YAML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RecipeInvalid(f"{path}: {place}: {first['msg']}") from None

@@ -28,7 +28,7 @@ WATCHLIST = [
 ]
 LINKER = Linker(WATCHLIST)
 
-# The labelled mini set: a text, and the entities it names. Fixed before the linker.
+# The labelled mini set: a text, and the entities it names.
 CASES = [
     ("FTX halts withdrawals", {"ftx"}),
     ("FTX's collapse, FTX-linked wallets and (FTX)", {"ftx"}),

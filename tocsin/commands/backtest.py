@@ -57,7 +57,8 @@ def backtest(
     columns = read_mapping(mapping)
     entities = read_watchlist(watchlist or Path(str(files("tocsin") / "templates" / "watchlist.yaml")))
     checked = read_rules(rules) if rules else Rules()
-    crises = demo_story.read_crises(_events(file, events)) if _events(file, events) else []
+    known = _events(file, events)
+    crises = demo_story.read_crises(known) if known else []
     if bundle and bundle != "deterministic" and not Path(bundle).is_dir():
         raise UserError(f"--bundle {bundle}: no such folder")
     notes = Console(stderr=True)

@@ -3,6 +3,7 @@ const byId = (id) => document.getElementById(id);
 const { page, replay, version } = document.body.dataset;
 const inReplay = replay !== undefined;
 const LOST_AFTER_MS = 12000; // the server speaks every 5 s
+const LEAVE_MS = 800;
 
 // Times arrive in UTC and stay in the title. In a replay event time stays UTC: it is nobody's today.
 const SHORT = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
@@ -145,8 +146,10 @@ function board() {
   // A region that is read aloud is left alone while it says the same.
   const same = (list, items) => [...list.children].slice(0, -1).map((item) => item.textContent.trim()).join() === items.map((item) => item.textContent.trim()).join();
 
-  // Rows do not move under the cursor, nor under the keyboard's focus: until both are elsewhere a new order waits.
-  const held = () => lists.matches(":hover") || (lists.contains(document.activeElement) && document.activeElement.matches(":focus-visible"));
+  // Rows do not move under the cursor, nor under the keyboard's focus: until both are elsewhere, or the button is pressed,
+  // a new order waits. On the way to the button the hand leaves the rows: that is not yet elsewhere.
+  const zones = [lists, byId("resort")];
+  const held = () => zones.some((zone) => zone.matches(":hover") || (zone.contains(document.activeElement) && document.activeElement.matches(":focus-visible")));
   function settle(force = false) {
     if (!order) return;
     const changed = Object.entries(order).some(([kind, ids]) => ids.join() !== shown(kind).join());
@@ -177,8 +180,7 @@ function board() {
     else byId(`s-${kind}`).hidden = !rows.length;
   }
 
-  lists.addEventListener("pointerleave", () => settle());
-  lists.addEventListener("focusout", () => setTimeout(settle));
+  for (const zone of zones) for (const left of ["pointerleave", "focusout"]) zone.addEventListener(left, () => setTimeout(settle, LEAVE_MS));
   byId("resort").addEventListener("click", () => settle(true));
   listen(take, showLink);
 }

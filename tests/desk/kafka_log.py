@@ -62,7 +62,9 @@ class Log:
         try:
             for message in messages:
                 partition = message.origin_partition if isinstance(message, Score) else 0
-                producer.send(_TOPIC[type(message)], encode(message), key=b"key", headers=headers(message), partition=partition)
+                producer.send(
+                    _TOPIC[type(message)], encode(message), key=b"key", headers=headers(message), partition=partition
+                )
             producer.flush(30)
         finally:
             producer.close()

@@ -30,9 +30,20 @@ def digest(*parts: object) -> str:
     return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=16).hexdigest()
 
 
-def score(n: int, published_ms: int, *, entity: str | None = "ftx", p: float = 0.93, topic: str = "legal_regulation",
-          source: str = "CoinDesk", snippet: str | None = None, position: int = 1, url: str | None = "https://example.org/a",
-          document: str | None = None, partitions: int = 8) -> Score:
+def score(
+    n: int,
+    published_ms: int,
+    *,
+    entity: str | None = "ftx",
+    p: float = 0.93,
+    topic: str = "legal_regulation",
+    source: str = "CoinDesk",
+    snippet: str | None = None,
+    position: int = 1,
+    url: str | None = "https://example.org/a",
+    document: str | None = None,
+    partitions: int = 8,
+) -> Score:
     rest = (1 - p) / 2
     sentiment = {"negative": p, "neutral": rest, "positive": rest}
     document = document or digest("document", n)
@@ -61,7 +72,13 @@ def timeline(now_ms: int, peak: int = 9, minutes: int = 60, bars: int = 48, quie
 
 def evidence(now_ms: int, *, documents: int = 17, factor: float = 1.0) -> Evidence:
     windows = []
-    for minutes, negative, everything, expected in ((5, 3, 3, 0.01), (15, 6, 7, 0.03), (60, 9, 12, 0.09), (360, 14, 19, 0.4), (1440, 17, 24, 0.71)):
+    for minutes, negative, everything, expected in (
+        (5, 3, 3, 0.01),
+        (15, 6, 7, 0.03),
+        (60, 9, 12, 0.09),
+        (360, 14, 19, 0.4),
+        (1440, 17, 24, 0.71),
+    ):
         windows.append(
             WindowEvidence(minutes=minutes, negative=round(negative * factor), all=round(everything * factor), copies=minutes // 300,
                            expected_negative=expected, expected_all=expected * 4, p_count=10 ** -(minutes / 130 + 1.2),
@@ -85,8 +102,19 @@ def evidence(now_ms: int, *, documents: int = 17, factor: float = 1.0) -> Eviden
     )  # fmt: skip
 
 
-def transition(series: str = "entity:ftx", number: int = 2, *, now_ms: int = NOW, state: str = "firing", severity: str = "critical",
-               rule: str = "negative", onset_ms: int | None = None, why: str | None = None, factor: float = 1.0, **more: object) -> Transition:
+def transition(
+    series: str = "entity:ftx",
+    number: int = 2,
+    *,
+    now_ms: int = NOW,
+    state: str = "firing",
+    severity: str = "critical",
+    rule: str = "negative",
+    onset_ms: int | None = None,
+    why: str | None = None,
+    factor: float = 1.0,
+    **more: object,
+) -> Transition:
     onset = now_ms - 7 * HOUR_MS if onset_ms is None else onset_ms
     onset = onset // MINUTE_MS * MINUTE_MS
     fired = onset + 6 * MINUTE_MS
@@ -105,7 +133,10 @@ def transition(series: str = "entity:ftx", number: int = 2, *, now_ms: int = NOW
 
 
 def life(series: str = "entity:ftx", *, now_ms: int = NOW, resolved: bool = False, **more: object) -> list[Transition]:
-    steps = [transition(series, 1, now_ms=now_ms, state="pending", **more), transition(series, 2, now_ms=now_ms, **more)]  # type: ignore[arg-type]
+    steps = [
+        transition(series, 1, now_ms=now_ms, state="pending", **more),
+        transition(series, 2, now_ms=now_ms, **more),
+    ]  # type: ignore[arg-type]
     return [*steps, transition(series, 3, now_ms=now_ms, state="resolved", **more)] if resolved else steps  # type: ignore[arg-type]
 
 
@@ -150,11 +181,15 @@ def a_board(now_ms: int = NOW) -> list[Transition]:
         *life("entity:three_arrows", now_ms=now_ms - 26 * HOUR_MS, resolved=True, severity="info", rule="volume", why="41 texts in 24 h, where 6 are usual, at the usual share of negative ones."),
     ]  # fmt: skip
     for n, entity in enumerate(("voyager", "celsius", "terra", "tornado_cash")):
-        steps += life(f"entity:{entity}", now_ms=now_ms - (60 + 20 * n) * DAY_MS, resolved=True, learning=True, page=False)
+        steps += life(
+            f"entity:{entity}", now_ms=now_ms - (60 + 20 * n) * DAY_MS, resolved=True, learning=True, page=False
+        )
     return steps
 
 
-def records(messages: list[Message], *, first: dict[tuple[str, int], int] | None = None, appended_ms: int = NOW) -> list[Record]:
+def records(
+    messages: list[Message], *, first: dict[tuple[str, int], int] | None = None, appended_ms: int = NOW
+) -> list[Record]:
     """The records that the messages become, as in a log of their own."""
     following = dict(first or {})
     out = []

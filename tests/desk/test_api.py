@@ -31,7 +31,11 @@ def test_alerts_can_be_asked_for_by_state(client: TestClient) -> None:
     assert [(one["subject"], one["severity"]) for one in page["alerts"]] == [
         ("BlockFi · Law and regulation", "critical"), ("Solana", "warning"), ("FTX", "critical"),
     ]  # fmt: skip
-    assert (page["alerts"][2]["negative"], page["alerts"][2]["expected"], page["alerts"][2]["window_minutes"]) == (17, 0.71, 1440)
+    assert (page["alerts"][2]["negative"], page["alerts"][2]["expected"], page["alerts"][2]["window_minutes"]) == (
+        17,
+        0.71,
+        1440,
+    )
 
 
 @pytest.mark.usefixtures("busy")
@@ -59,7 +63,9 @@ def test_health_of_a_desk_that_is_not_fed_says_so(client: TestClient) -> None:
     assert client.get("/health").json()["status"] == "not fed"
 
 
-def test_a_database_that_cannot_be_read_is_a_clear_503(client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_cannot_be_read_is_a_clear_503(
+    client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def locked() -> None:
         error = sqlite3.OperationalError("database is locked")
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY

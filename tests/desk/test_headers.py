@@ -9,7 +9,9 @@ from desk.app import HERE
 
 
 @pytest.mark.usefixtures("busy")
-@pytest.mark.parametrize("path", ["/", "/health", "/metrics", "/nowhere", "/static/desk.js", "/api/v1/alerts", "/board/state"])
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/metrics", "/nowhere", "/static/desk.js", "/api/v1/alerts", "/board/state"]
+)
 def test_every_answer_carries_the_strict_policy(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     policy = headers["content-security-policy"]

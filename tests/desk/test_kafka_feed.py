@@ -55,20 +55,28 @@ def follow(store: Store) -> Iterator[Callable[[str], KafkaFeed]]:
     assert died == []
 
 
-def test_what_is_written_appears_and_changes_are_told(log: Log, store: Store, follow: Callable[[str], KafkaFeed]) -> None:
+def test_what_is_written_appears_and_changes_are_told(
+    log: Log, store: Store, follow: Callable[[str], KafkaFeed]
+) -> None:
     told = threading.Event()
     feed = follow(log.address)
     feed.on_change(told.set)
     until(lambda: feed.state().reachable)
     told.clear()
     log.write(*made_up.a_day_of_news(), *made_up.life(), made_up.heartbeat("CoinDesk", made_up.NOW))
-    until(lambda: store.open_alerts() and sum(mark for (topic, _), mark in store.marks().items() if topic == "scores") == 150)
+    until(
+        lambda: (
+            store.open_alerts() and sum(mark for (topic, _), mark in store.marks().items() if topic == "scores") == 150
+        )
+    )
     assert told.is_set()
     assert store.newest().published_ms > 0
     assert [source.source for source in store.sources()] == ["CoinDesk"]
 
 
-def test_a_second_feed_goes_on_where_the_first_one_stood(log: Log, store: Store, follow: Callable[[str], KafkaFeed]) -> None:
+def test_a_second_feed_goes_on_where_the_first_one_stood(
+    log: Log, store: Store, follow: Callable[[str], KafkaFeed]
+) -> None:
     log.write(*made_up.life())
     first = threading.Event()
     reading = threading.Thread(target=KafkaFeed(log.address, store, WallClock()).follow, args=(first,))
@@ -93,7 +101,9 @@ def test_an_unreadable_message_is_kept_and_passed(log: Log, store: Store, follow
 
 
 @pytest.mark.parametrize("longer", [False, True], ids=["shorter than the mark", "longer than the mark"])
-def test_a_topic_created_anew_is_said_loudly_and_read_again(log: Log, store: Store, follow: Callable[[str], KafkaFeed], longer: bool) -> None:
+def test_a_topic_created_anew_is_said_loudly_and_read_again(
+    log: Log, store: Store, follow: Callable[[str], KafkaFeed], longer: bool
+) -> None:
     log.write(*made_up.life(), *made_up.a_day_of_news())
     feed = follow(log.address)
     until(lambda: store.marks().get(("alerts", 0)) == 2)
@@ -113,7 +123,9 @@ def test_a_topic_created_anew_is_said_loudly_and_read_again(log: Log, store: Sto
     assert store.newest().published_ms > 0  # the other topics kept what they gave
 
 
-def test_a_topic_that_is_missing_is_waited_for_and_named(log: Log, store: Store, follow: Callable[[str], KafkaFeed]) -> None:
+def test_a_topic_that_is_missing_is_waited_for_and_named(
+    log: Log, store: Store, follow: Callable[[str], KafkaFeed]
+) -> None:
     log.delete(["sources"])
     feed = follow(log.address)
     until(lambda: "no topic sources" in feed.state().reason)
@@ -130,7 +142,9 @@ def test_a_broker_that_is_away_is_waited_for(store: Store, follow: Callable[[str
         beginnings("127.0.0.1:1")
 
 
-def test_a_rebuild_reads_the_log_again(log: Log, tmp_path: Path, store: Store, follow: Callable[[str], KafkaFeed]) -> None:
+def test_a_rebuild_reads_the_log_again(
+    log: Log, tmp_path: Path, store: Store, follow: Callable[[str], KafkaFeed]
+) -> None:
     log.write(*made_up.a_day_of_news(), *made_up.life())
     stop = threading.Event()
     reading = threading.Thread(target=KafkaFeed(log.address, store, WallClock()).follow, args=(stop,))

@@ -43,7 +43,9 @@ def test_a_new_transition_sends_its_row_and_the_order_alone(live: LiveBoard, wri
     assert message["v"] == live.state()["v"]
 
 
-def test_versions_rise_by_one_so_that_a_gap_shows(live: LiveBoard, write: Callable[..., None], clock: ManualClock) -> None:
+def test_versions_rise_by_one_so_that_a_gap_shows(
+    live: LiveBoard, write: Callable[..., None], clock: ManualClock
+) -> None:
     seen = []
     for n in range(5):
         write(made_up.transition(f"entity:e{n}", 1))
@@ -72,7 +74,9 @@ def test_an_alert_that_ends_moves_from_open_to_recent(live: LiveBoard, write: Ca
     assert message["rows"][steps[0].alert]["state_words"] == "Resolved"  # type: ignore[index]
 
 
-async def test_news_reach_a_reader_through_the_hub(store: Store, feed: StandingFeed, clock: ManualClock, write: Callable[..., None]) -> None:
+async def test_news_reach_a_reader_through_the_hub(
+    store: Store, feed: StandingFeed, clock: ManualClock, write: Callable[..., None]
+) -> None:
     hub = Hub()
     live = LiveBoard(store, feed, Names(), clock, hub)
     running = asyncio.create_task(live.run())

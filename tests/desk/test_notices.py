@@ -15,7 +15,13 @@ FED = FeedState(reachable=True, since_ms=NOW - 60_000)
 CAUGHT_UP = Newest(NOW - 5_000, NOW - 5_000, {0: 10, 1: 4})
 
 
-def outlook(*sources: SourceHeartbeat, newest: Newest = CAUGHT_UP, feed: FeedState = FED, unreadable: int = 0, wall_ms: int = NOW) -> Outlook:
+def outlook(
+    *sources: SourceHeartbeat,
+    newest: Newest = CAUGHT_UP,
+    feed: FeedState = FED,
+    unreadable: int = 0,
+    wall_ms: int = NOW,
+) -> Outlook:
     return look(sources, newest, feed, unreadable, wall_ms)
 
 
@@ -34,7 +40,9 @@ def test_a_fed_desk_says_nothing() -> None:
 
 def test_kafka_away_is_loud_and_says_since_when_and_time_stands_still() -> None:
     seen = outlook(beat(), feed=FeedState(reachable=False, since_ms=NOW - 90_000, reason="no broker"))
-    assert [(one.level, one.title, one.since_ms) for one in seen.notices] == [("loud", "Kafka cannot be read", NOW - 90_000)]
+    assert [(one.level, one.title, one.since_ms) for one in seen.notices] == [
+        ("loud", "Kafka cannot be read", NOW - 90_000)
+    ]
     assert "no broker" in seen.notices[0].text
     assert (seen.mood, seen.as_of_ms) == ("blind", NOW - 90_000)
 
@@ -63,7 +71,9 @@ def test_a_source_that_says_it_stopped_is_named() -> None:
 def test_documents_without_a_score_for_a_minute_are_loud() -> None:
     behind = Newest(NOW - 200_000, NOW - 61_000, {0: 10, 1: 4})
     seen = outlook(beat(ends={0: 12, 1: 4}), newest=behind)
-    assert [(one.level, one.title, one.since_ms) for one in seen.notices] == [("loud", "Nothing is scored", NOW - 61_000)]
+    assert [(one.level, one.title, one.since_ms) for one in seen.notices] == [
+        ("loud", "Nothing is scored", NOW - 61_000)
+    ]
     assert seen.notices[0].text.startswith("2 documents wait")
 
 
@@ -77,7 +87,11 @@ def test_silence_without_a_cause_is_not_accused(newest: Newest) -> None:
 
 
 def test_what_could_not_be_read_and_what_happened_to_the_log_is_said() -> None:
-    seen = outlook(beat(), feed=FeedState(reachable=True, since_ms=0, behind=9000, warnings=("The topic scores was created anew.",)), unreadable=1)
+    seen = outlook(
+        beat(),
+        feed=FeedState(reachable=True, since_ms=0, behind=9000, warnings=("The topic scores was created anew.",)),
+        unreadable=1,
+    )
     assert titles(seen) == ["The log changed", "Unreadable messages", "Catching up"]
     assert seen.notices[1].text.startswith("1 message broke")
 
@@ -95,7 +109,10 @@ def test_a_replay_shows_its_own_time_speed_and_progress() -> None:
 def test_a_replay_that_learns_is_not_called_quiet() -> None:
     seen = outlook(beat(replay=made_up.replay(learn_until_ms=NOW + 1)))
     assert seen.replay is not None
-    assert (seen.mood, seen.replay.learning) == ("learns", "It only learns until 2022-11-09 13:00 UTC: nothing pages before.")
+    assert (seen.mood, seen.replay.learning) == (
+        "learns",
+        "It only learns until 2022-11-09 13:00 UTC: nothing pages before.",
+    )
 
 
 def test_a_replay_that_is_over_is_no_silence() -> None:

@@ -23,9 +23,21 @@ RIGHT_TO_LEFT = "\u202eevitagen \u0627\u0644\u0628\u0648\u0631\u0635\u0629"
 def hostile_alert() -> list[object]:
     proof = made_up.evidence(made_up.NOW)
     document = proof.documents[0].model_copy(
-        update={"snippet": HOSTILE + RIGHT_TO_LEFT, "url": "javascript:alert(3)", "source": HOSTILE, "highlights": [(3, 9), (-5, 2), (7, 4000)]}
+        update={
+            "snippet": HOSTILE + RIGHT_TO_LEFT,
+            "url": "javascript:alert(3)",
+            "source": HOSTILE,
+            "highlights": [(3, 9), (-5, 2), (7, 4000)],
+        }
     )
-    proof = proof.model_copy(update={"documents": [document], "counterfactual": HOSTILE, "sources": {HOSTILE: 3}, "sources_silent": [HOSTILE]})
+    proof = proof.model_copy(
+        update={
+            "documents": [document],
+            "counterfactual": HOSTILE,
+            "sources": {HOSTILE: 3},
+            "sources_silent": [HOSTILE],
+        }
+    )
     return [made_up.transition(f"entity:{HOSTILE}", 1, why=HOSTILE + RIGHT_TO_LEFT, evidence=proof),
             made_up.score(1, made_up.NOW - MINUTE_MS, entity=HOSTILE, snippet=HOSTILE, source=HOSTILE, url="javascript:alert(4)"),
             made_up.heartbeat(HOSTILE, made_up.NOW)]  # fmt: skip
@@ -46,13 +58,28 @@ def test_the_board_shows_open_alerts_first_then_recent_then_recorded(client: Tes
 def test_a_row_has_its_counts_its_expectation_its_age_and_its_sentence(client: TestClient) -> None:
     alert = made_up.transition().alert
     row = client.get("/").text.partition(f'<tr id="a-{alert}"')[2].partition("</tr>")[0]
-    for shown in ("Critical", "Negative spike", "17 negative texts of 24", ">17<", ">in 24 h<", ">0.71<", ">11.3<", ">Firing<", ">7 h<"):
+    for shown in (
+        "Critical",
+        "Negative spike",
+        "17 negative texts of 24",
+        ">17<",
+        ">in 24 h<",
+        ">0.71<",
+        ">11.3<",
+        ">Firing<",
+        ">7 h<",
+    ):
         assert shown in row
     assert re.search(r'class="since" d="M\d', row)
 
 
-def test_a_fed_board_without_alerts_is_calm_and_says_what_that_means(client: TestClient, write: Callable[..., None]) -> None:
-    write(*made_up.a_day_of_news(), *(made_up.heartbeat(name, made_up.NOW) for name in ("CoinDesk", "Decrypt", "The Block")))
+def test_a_fed_board_without_alerts_is_calm_and_says_what_that_means(
+    client: TestClient, write: Callable[..., None]
+) -> None:
+    write(
+        *made_up.a_day_of_news(),
+        *(made_up.heartbeat(name, made_up.NOW) for name in ("CoinDesk", "Decrypt", "The Block")),
+    )
     text = client.get("/").text
     assert '<div data-mood="quiet">' in text
     assert '<div data-mood="blind" hidden>' in text
@@ -60,7 +87,9 @@ def test_a_fed_board_without_alerts_is_calm_and_says_what_that_means(client: Tes
     assert re.search(r"3 sources alive</span>, newest document <time[^>]+>2022-11-09 13:00 UTC<", text)
 
 
-def test_a_board_that_is_not_fed_is_never_calm(client: TestClient, feed: StandingFeed, write: Callable[..., None]) -> None:
+def test_a_board_that_is_not_fed_is_never_calm(
+    client: TestClient, feed: StandingFeed, write: Callable[..., None]
+) -> None:
     write(made_up.heartbeat("CoinDesk", made_up.NOW))
     feed.now = FeedState(reachable=False, since_ms=made_up.NOW - 60_000, reason="NoBrokersAvailable")
     text = client.get("/").text
@@ -70,7 +99,9 @@ def test_a_board_that_is_not_fed_is_never_calm(client: TestClient, feed: Standin
     assert "2022-11-09 12:59 UTC" in text
 
 
-def test_time_passing_without_a_sign_makes_the_board_loud(client: TestClient, clock: ManualClock, write: Callable[..., None]) -> None:
+def test_time_passing_without_a_sign_makes_the_board_loud(
+    client: TestClient, clock: ManualClock, write: Callable[..., None]
+) -> None:
     write(made_up.heartbeat("CoinDesk", made_up.NOW))
     assert 'data-level="loud"><strong data-f' not in client.get("/").text
     clock.advance(31_000)
@@ -82,7 +113,13 @@ def test_a_replay_says_so_with_its_time_speed_and_progress(client: TestClient, w
     for path in ("/", f"/alert/{made_up.transition().alert}"):
         text = client.get(path).text
         assert " data-replay" in text
-        for shown in ("This is a replay", "3,600 times as fast as life", "85 % of 34,120 documents", "It learned until", 'datetime="2022-11-09T13:00:00Z"'):
+        for shown in (
+            "This is a replay",
+            "3,600 times as fast as life",
+            "85 % of 34,120 documents",
+            "It learned until",
+            'datetime="2022-11-09T13:00:00Z"',
+        ):
             assert shown in text
 
 

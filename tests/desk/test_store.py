@@ -27,12 +27,16 @@ def content(store: Store) -> dict[str, list[tuple[object, ...]]]:
     queries["documents"] = "select id, partition, place, snippet, published_ms, p_negative from documents"
     queries["appearances"] = """select s.name, a.published_ms, d.id, a.negative, a.copy, a.p_negative from appearances a
         join series s on s.id = a.series join documents d on d.row = a.document"""
-    queries["counts"] = "select s.name, start_ms, texts, negative, copies from counts c join series s on s.id = c.series"
+    queries["counts"] = (
+        "select s.name, start_ms, texts, negative, copies from counts c join series s on s.id = c.series"
+    )
     return {table: sorted(store.connection().execute(query).fetchall()) for table, query in queries.items()}
 
 
 def story() -> list[Record]:
-    scores = [made_up.score(n % 50, made_up.NOW - n * MINUTE_MS, position=1 + n % 8) for n in range(60)]  # 10 of them come twice
+    scores = [
+        made_up.score(n % 50, made_up.NOW - n * MINUTE_MS, position=1 + n % 8) for n in range(60)
+    ]  # 10 of them come twice
     return made_up.records([*scores, *made_up.a_board(), made_up.heartbeat("CoinDesk", made_up.NOW)])
 
 
@@ -78,7 +82,9 @@ def test_an_hour_is_the_sum_of_its_twelfths(store: Store) -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32))
-def test_however_the_log_is_cut_and_repeated_the_rows_are_the_same(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+def test_however_the_log_is_cut_and_repeated_the_rows_are_the_same(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
     """The law that makes a crash harmless: batches of any size, each perhaps twice, end in what one batch ends in."""
     rng, records = random.Random(seed), story()
     folder = tmp_path_factory.mktemp("law")
@@ -130,7 +136,9 @@ def test_a_rebuild_keeps_what_is_older_than_the_log(store: Store) -> None:
     assert 0 < len(content(store)["transitions"]) < len(whole["transitions"])
     store.apply(project([one for one in records if one.place >= beginnings[one.topic, one.partition]]))
     rebuilt = content(store)
-    assert {name: rebuilt[name] for name in TABLES if name != "sources"} == {name: whole[name] for name in TABLES if name != "sources"}
+    assert {name: rebuilt[name] for name in TABLES if name != "sources"} == {
+        name: whole[name] for name in TABLES if name != "sources"
+    }
 
 
 def test_forgetting_a_topic_leaves_the_others(store: Store) -> None:
@@ -152,7 +160,9 @@ def test_open_alerts_come_by_severity_then_newest_onset(store: Store) -> None:
 
 
 def test_what_was_only_recorded_is_never_among_open_or_recent(store: Store) -> None:
-    store.apply(project(made_up.records([*made_up.life(learning=True), *made_up.life("all", late=True, resolved=True)])))
+    store.apply(
+        project(made_up.records([*made_up.life(learning=True), *made_up.life("all", late=True, resolved=True)]))
+    )
     assert (store.open_alerts(), store.recent_alerts(10), store.recorded_total()) == ([], [], 2)
 
 

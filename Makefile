@@ -31,7 +31,7 @@ bench: test-env  ## Measure what the README claims
 	$(SERVE) tests/bench
 
 chaos: test-env  ## Kill every process for three minutes and count what was lost
-	$(SERVE) tests/bench/chaos.py
+	$(SERVE) tests/bench/chaos
 
 env: .venv/serve.lock  ## Set up what runs Tocsin (.venv)
 
@@ -43,7 +43,7 @@ lock:  ## Choose newer versions within the bounds of pyproject.toml
 	requirements/lock.sh
 
 clean:  ## Delete the environments and the local stack in this folder
-	test ! -d .tocsin || .venv/bin/tocsin down --wipe
+	for each in .tocsin .tocsin-demo; do test ! -d $$each || .venv/bin/tocsin down --wipe --home $$each; done
 	rm -rf .venv .venv-train build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # $(call install,FOLDER,LOCK): the locked packages, then this project itself. uv reads a lock ten times as fast as pip, but

@@ -21,7 +21,7 @@ from contracts.messages import DeadLetter
 from contracts.settings import read_settings
 from contracts.topics import DEAD, DOCUMENTS, dead_letters
 
-app = typer.Typer(help="What stages could not use: list, show, replay.", no_args_is_help=True)
+app = typer.Typer(add_completion=False, help="What stages could not use: list, show, replay.", no_args_is_help=True)
 IDLE_MS = 300  # a topic is read to its known end; this only bounds one poll
 KafkaOption = Annotated[
     str | None, typer.Option("--kafka", help="host:port of the broker; default: the local stack's.")

@@ -28,7 +28,7 @@ COLOURS = {"running": "green", "starting": "yellow"}
 
 @app.command()
 def status(home: HomeOption = HOME, as_json: JsonOption = False) -> None:
-    """Show every stage: state, lag, documents a second, newest event time, where to look.
+    """Show every stage: state, lag, documents a second, newest event time, address.
 
     Exit code 1 when something does not run.
     """
@@ -64,7 +64,7 @@ def look(home: Home, state: State, clock: Clock) -> list[Row]:
             now[process.name],
             between_s,
             lags.get(process.stage),
-            vitals.look(state, process),
+            vitals.address(state, process),
         )
         for process in state.processes
     ]
@@ -78,7 +78,7 @@ def _show(console: Console, state: State, rows: list[Row]) -> None:
     table.add_column("lag", justify="right", no_wrap=True)
     table.add_column("a second", justify="right", no_wrap=True)
     table.add_column("newest event (UTC)", no_wrap=True)
-    table.add_column("look", overflow="fold")
+    table.add_column("at", no_wrap=True)
     for row in rows:
         table.add_row(
             row.name,
@@ -86,13 +86,13 @@ def _show(console: Console, state: State, rows: list[Row]) -> None:
             _duration(row.up_s),
             "" if row.lag is None else f"{row.lag:,}",
             "" if row.per_s is None else f"{row.per_s:,.1f}",
-            "" if row.newest_ms is None else f"{datetime.fromtimestamp(row.newest_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}",
-            row.look,
+            "" if row.newest_ms is None else f"{datetime.fromtimestamp(row.newest_ms / 1000, UTC):%Y-%m-%d %H:%M}",
+            row.address,
         )
     console.print(table)
+    console.print(f"The desk: {state.desk}   A stage's metrics: http://ADDRESS/metrics", highlight=False)
     if any(row.state != "running" for row in rows):
         console.print("What a stage said: tocsin logs STAGE", highlight=False)
-    console.print(f"The desk: {state.desk}", highlight=False)
 
 
 def _duration(seconds: int) -> str:

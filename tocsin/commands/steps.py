@@ -17,9 +17,9 @@ class Steps:
 
     def __call__(self, text: str) -> None:
         """The next step; one that begins with `warning:` stays on the screen."""
-        if text == self._last:
+        told, self._last = self._last, text
+        if text == told or (self._status is None and _waits(text) and _waits(told)):
             return
-        self._last = text
         if self._status is None or text.startswith("warning:"):
             self._console.print(text, highlight=False, markup=False)
         else:
@@ -35,3 +35,7 @@ class Steps:
         """End."""
         if self._status is not None:
             self._status.stop()
+
+
+def _waits(text: str) -> bool:
+    return text.startswith("waiting for ")

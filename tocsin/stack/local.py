@@ -112,7 +112,7 @@ def _start(home: Home, config: Path, options: Options, topic_settings: Kafka, cl
     shared = stages.environment(home, config, addresses) | options.settings
     metrics_ports = {slot: plan[_metrics(slot)] for slot in slots}
     say("starting the supervisor")
-    processes.start(home, stores, [stages.program(home, slot, metrics_ports[slot], shared) for slot in slots])
+    processes.start(home, stores, [stages.program(home, slot, port) for slot, port in metrics_ports.items()], shared)
     with closing(processes.Supervisor(home)) as supervisor:
         state = State(
             supervisor_pid=supervisor.pid(),

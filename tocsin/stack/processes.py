@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 import xmlrpc.client
@@ -86,7 +87,7 @@ def configuration(home: Home, password: str, stores: Iterable[Program], stages: 
         sections.append(
             (f"group:{group}", {"programs": ",".join(each.name for each in programs), "priority": priority})
         )
-        sections += [(f"program:{each.name}", _program(home, each, autostart=group == STORES)) for each in programs]
+        sections += [(f"program:{each.name}", _program(each, autostart=group == STORES)) for each in programs]
     return "\n".join(
         f"[{name}]\n" + "".join(f"{key}={_value(value)}\n" for key, value in settings.items())
         for name, settings in sections
@@ -96,11 +97,10 @@ def configuration(home: Home, password: str, stores: Iterable[Program], stages: 
 _RPC = "supervisor.rpcinterface:make_main_rpcinterface"
 
 
-def _program(home: Home, program: Program, *, autostart: bool) -> dict[str, object]:
-    environment = {MARK: str(home.path), **program.environment}
+def _program(program: Program, *, autostart: bool) -> dict[str, object]:
     return {
-        "command": " ".join(_quoted(word) for word in program.command),
-        "environment": ",".join(f"{name}={_quoted(value)}" for name, value in environment.items()),
+        "command": shlex.join(program.command),
+        "environment": ",".join(f'{name}="{_plain(value)}"' for name, value in program.environment.items()),
         "autostart": str(autostart).lower(),
         "autorestart": "true",
         "startsecs": START_S,
@@ -115,8 +115,11 @@ def _program(home: Home, program: Program, *, autostart: bool) -> dict[str, obje
     }
 
 
-def _quoted(word: str) -> str:
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _plain(value: str) -> str:
+    # Whatever else is in a value, the supervisor's own quoting loses it; such values are in the shared environment.
+    if not value.isalnum():
+        raise ValueError(f"{value!r} belongs into the environment that all processes share")
+    return value
 
 
 def _value(value: object) -> str:
@@ -127,8 +130,15 @@ def _value(value: object) -> str:
     return text.replace("%", "%%")
 
 
-def start(home: Home, stores: Iterable[Program], stages: Iterable[Program]) -> None:
+def start(home: Home, stores: Iterable[Program], stages: Iterable[Program], shared: dict[str, str]) -> None:
     """Start the supervisor, and with it the stores; it answers when this returns.
+
+    Args:
+        home: of the stack.
+        stores: start at once.
+        stages: start when told.
+        shared: environment variables of every process. They are handed down and never written to a file, since there
+            may be a password among them.
 
     Raises:
         UserError: it does not start.
@@ -139,7 +149,7 @@ def start(home: Home, stores: Iterable[Program], stages: Iterable[Program]) -> N
     home.socket.unlink(missing_ok=True)
     done = subprocess.run(
         (sys.executable, "-m", "supervisor.supervisord", "-c", str(config)),
-        env=os.environ | {MARK: str(home.path)},
+        env=os.environ | shared | {MARK: str(home.path)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -81,20 +81,19 @@ def environment(home: Home, config: Path, addresses: Addresses) -> dict[str, str
     }
 
 
-def program(home: Home, slot: Slot, metrics_port: int, shared: dict[str, str]) -> Program:
-    """How one process of a stage is started.
+def program(home: Home, slot: Slot, metrics_port: int) -> Program:
+    """How one process of a stage is started; the rest of its environment is what `environment` says.
 
     Args:
         home: of the stack.
         slot: the process.
         metrics_port: where it serves `/metrics` and `/health`.
-        shared: what `environment` said.
     """
     return Program(
         slot.name,
         (sys.executable, "-m", "tocsin.run", slot.stage, "--slot", slot.slot),
         home.log(slot.name),
-        shared | {"TOCSIN_METRICS_PORT": str(metrics_port)},
+        {"TOCSIN_METRICS_PORT": str(metrics_port)},
         GRACE_S,
     )
 

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from contracts.topics import DOCUMENTS, SCORES
 from tocsin.stack import ports
@@ -29,20 +30,22 @@ class Row:
     Attributes:
         name: of the process.
         state: running, starting, restarting, stopped or silent (it runs, but does not answer).
+        pid: 0 when it does not run.
         up_s: seconds since it was started.
         lag: messages between what it has finished and the end of its topic; None where that is unknown.
         per_s: messages finished a second; None where that is unknown.
         newest_ms: event time up to which it has worked, milliseconds UTC; None before its first.
-        look: where to look further.
+        address: where it listens; a stage, where it serves its metrics.
     """
 
     name: str
     state: str
+    pid: int
     up_s: int
     lag: int | None
     per_s: float | None
     newest_ms: int | None
-    look: str
+    address: str
 
 
 def parse(text: str, stage: str) -> Sample:
@@ -75,7 +78,7 @@ def row(
     now: Sample | None,
     between_s: float,
     group_lag: int | None,
-    look: str,
+    address: str,
 ) -> Row:
     """What to show of one process.
 
@@ -86,7 +89,7 @@ def row(
         now: its metrics at the second.
         between_s: seconds between the two.
         group_lag: what Kafka says of its stage's group, shown when the process itself says nothing.
-        look: where to look further.
+        address: where it listens.
     """
     state = _state(status, answers=now is not None or not process.metrics_port)
     now, before = now or {}, before or {}
@@ -98,11 +101,12 @@ def row(
     return Row(
         name=process.name,
         state=state,
+        pid=status.pid if status else 0,
         up_s=status.up_s if status else 0,
         lag=round(now[LAG]) if LAG in now else group_lag,
         per_s=per_s,
         newest_ms=round(watermark * 1000) if watermark > 0 else None,
-        look=look,
+        address=address,
     )
 
 
@@ -114,12 +118,10 @@ def _state(status: ProcessStatus | None, *, answers: bool) -> str:
     return {"STARTING": "starting", "BACKOFF": "restarting", "EXITED": "restarting"}.get(status.state, "stopped")
 
 
-def look(state: State, process: Process) -> str:
-    """Where to look further."""
-    from tocsin.stack.redis import without_password
-
-    places = {"kafka": state.kafka, "redis": without_password(state.redis), "desk": state.desk}
-    return places.get(process.name, f"http://{ports.HOST}:{process.metrics_port}/metrics")
+def address(state: State, process: Process) -> str:
+    """Where a process listens; a stage, where it serves its metrics."""
+    stores = {"kafka": state.kafka, "redis": urlsplit(state.redis).netloc.rpartition("@")[2]}
+    return stores.get(process.name, f"{ports.HOST}:{process.metrics_port}")
 
 
 def group_lags(bootstrap: str, groups: Iterable[str] = tuple(GROUP_TOPICS)) -> dict[str, int]:

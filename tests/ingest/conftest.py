@@ -33,6 +33,7 @@ class Ingest:
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     clock: WallClock = field(default_factory=WallClock)
+    _followers: list[Ingest] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         topics.apply(self.kafka, partitions=8, replication=1)
@@ -80,7 +81,7 @@ class Ingest:
             ended = self.process is not None and self.process.poll() is not None
             if ended or self.clock.wall_ms() > end:
                 pytest.fail(f"waited in vain; the process's last words:\n{self.log()[-4000:]}")
-            self.clock.sleep(0.02)
+            self.clock.sleep(0.05)
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic)]
@@ -121,7 +122,15 @@ class Ingest:
         wanted = {source["name"] for source in yaml.safe_load((self.folder / "sources.yaml").read_text())["sources"]}
         return wanted <= {name for name, beat in newest.items() if beat.replay is not None and beat.replay.done}
 
+    def another(self) -> Ingest:
+        """A second process of the same stage, with a log of its own view; closed with this one."""
+        follower = Ingest(self.kafka, self.redis, self.folder, environment=dict(self.environment))
+        self._followers.append(follower)
+        return follower
+
     def close(self) -> None:
+        for follower in self._followers:
+            follower.close()
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()

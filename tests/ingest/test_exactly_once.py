@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import signal
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from conftest import Ingest
 
 pytestmark = pytest.mark.system
-ROWS = 4_000
+ROWS = 2_000
 START_S = 1_667_260_800  # 2022-11-01
 
 
@@ -50,6 +52,7 @@ def test_every_item_is_published_once_through_kills_at_any_moment(ingest: Ingest
     ingest.start()
     ingest.until(ingest.done)
 
+    assert re.search(r"read_back=[1-9]", ingest.log()), "a kill fell between sending and saving"
     documents = ingest.documents()
     counted = Counter(document.title.partition(":")[0] for document in documents)
     assert set(counted.values()) == {1}
@@ -58,20 +61,37 @@ def test_every_item_is_published_once_through_kills_at_any_moment(ingest: Ingest
     assert ingest.stop() == 0
 
 
-def test_a_second_process_waits_and_takes_over(
-    ingest: Ingest, kafka_address: str, redis_url: str, tmp_path: Path
-) -> None:
+def test_a_second_process_waits_and_takes_over(ingest: Ingest) -> None:
     _write(ingest.folder / "takeover.csv", "takeover", ROWS)
     ingest.sources(_source("takeover", "takeover.csv"))
     ingest.start()
     ingest.until(lambda: ingest.published() > 0)
-    standby = type(ingest)(kafka_address, redis_url, tmp_path)
+    standby = ingest.another()
     standby.start()
     ingest.kill()
     standby.until(standby.done)
     titles = [document.title for document in ingest.documents()]
     assert len(titles) == len(set(titles)) == ROWS
-    standby.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_owner_that_was_frozen_past_its_lease_does_no_harm_when_it_wakes(ingest: Ingest, seed: int) -> None:
+    name = f"frozen-{seed}"
+    _write(ingest.folder / f"{name}.csv", name, ROWS)
+    ingest.sources(_source(name, f"{name}.csv"))
+    ingest.environment["TOCSIN_INGEST__LEASE_S"] = "4"
+    at = Random(seed).randrange(1, ROWS // 2)
+    ingest.start()
+    ingest.until(lambda: ingest.published() >= at)
+    assert ingest.process is not None
+    ingest.process.send_signal(signal.SIGSTOP)
+    follower = ingest.another()
+    follower.start()
+    ingest.until(lambda: "owning the source" in ingest.log().partition("owning the source")[2])
+    ingest.process.send_signal(signal.SIGCONT)
+    follower.until(follower.done)
+    titles = [document.title for document in ingest.documents()]
+    assert len(titles) == len(set(titles)) == ROWS
 
 
 def test_what_was_published_before_redis_was_lost_is_not_published_again(ingest: Ingest, redis_url: str) -> None:

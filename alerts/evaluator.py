@@ -21,9 +21,7 @@ from typing import Any, cast
 
 import msgpack
 import structlog
-from alerts.evaluation import Evaluation
-from alerts.rules import Rules
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ResponseError
@@ -33,7 +31,10 @@ from redis.retry import Retry
 
 from alerts import keys
 from alerts.counting import Tail, split_tail
+from alerts.evaluation import Evaluation
+from alerts.outbox import ENDED, Outbox, unsent_field
 from alerts.references import Reference, unpack
+from alerts.rules import Rules
 from alerts.score_log import ScoreLog
 from alerts.watermark import Progress, lag_s, replay_watermark_s, wall_watermark_s
 from alerts.witnesses import in_window, with_witnesses
@@ -43,7 +44,7 @@ from contracts.errors import Fenced
 from contracts.messages import SourceHeartbeat, Transition
 from contracts.series import entity_of
 from contracts.settings import Settings
-from contracts.topics import ALERTS, DOCUMENTS, SOURCES
+from contracts.topics import DOCUMENTS, SOURCES
 from contracts.watchlist import WatchedEntity
 from stream.control import ControlReader
 from stream.lease import Lease
@@ -51,10 +52,8 @@ from stream.scripts import Script
 
 STAGE = "evaluator"
 AWAY = (RedisAway, RedisSlow, BusyLoadingError)
-ENDED = ("resolved", "withdrawn")
 NEWS_RULES = ("volume", "viral")  # rules whose witnesses are all documents, not only the negative ones
 _COMMIT = Script("alerts.lua", "commit")
-_MARK_SENT = Script("alerts.lua", "mark_sent")
 log = structlog.get_logger(__name__)
 
 
@@ -93,8 +92,6 @@ class Evaluator:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self._lease = Lease(self._redis, keys.LEASE, owner, settings.evaluator.lease_s)
         self._heartbeats: dict[str, SourceHeartbeat] = {}
-        self._known: dict[str, int] = {}
-        self._open: dict[str, Transition] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Contend for the lead until `stop` is set."""
@@ -124,46 +121,51 @@ class Evaluator:
         metrics.LEADER.set(1)
         bootstrap = self._settings.kafka.bootstrap
         sources = ControlReader(bootstrap, SOURCES.name, SourceHeartbeat)
-        alerts = ControlReader(bootstrap, ALERTS.name, Transition)
         ends = KafkaConsumer(bootstrap_servers=bootstrap.split(","), enable_auto_commit=False)
-        producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), acks="all", enable_idempotence=True)
         scores = ScoreLog.connect(bootstrap)
+        outbox = Outbox(bootstrap, self._redis)
         try:
-            self._known, self._open = {}, {}
-            for _, transition in alerts.to_end():
-                self._known[transition.alert] = max(transition.number, self._known.get(transition.alert, 0))
-                self._remember(transition)
+            outbox.learn()
             for source, heartbeat in sources.to_end():
                 self._heartbeats[source] = heartbeat
             while not stop.is_set():
                 try:
-                    self._tick_until_stale(stop, sources, ends, producer, scores)
+                    self._tick_until_stale(stop, sources, ends, scores, outbox)
                 except _Stale:
                     log.warning("Redis went back: evaluating again from where it stands")
                     metrics.REWINDS.labels(STAGE).inc()
         finally:
-            for connection in (sources, alerts, ends, scores):
+            for connection in (sources, ends, scores, outbox):
                 connection.close()
-            producer.close(timeout=5)
 
     def _tick_until_stale(
-        self, stop: threading.Event, sources: ControlReader[SourceHeartbeat], ends: Any, producer: Any, scores: ScoreLog
+        self,
+        stop: threading.Event,
+        sources: ControlReader[SourceHeartbeat],
+        ends: Any,
+        scores: ScoreLog,
+        outbox: Outbox,
     ) -> None:
         evaluation = Evaluation(
             self._rules, self._watched, lambda series: self._get(keys.state(series)), self._get(keys.BOOK)
         )
-        self._send(producer)
+        outbox.send(self._epoch())
         while not stop.is_set():
             if not self._lease.renew():
                 raise Fenced("the lease was lost")
             for source, heartbeat in sources.poll():
                 self._heartbeats[source] = heartbeat
             with metrics.TICK_SECONDS.time():
-                busy = self._tick(evaluation, ends, scores)
+                busy = self._tick(evaluation, ends, scores, outbox)
             if busy:
-                self._send(producer)
+                outbox.send(self._epoch())
             else:
                 stop.wait(self._settings.evaluator.tick_s)
+
+    def _epoch(self) -> int:
+        if self._lease.epoch is None:
+            raise Fenced("the lease was lost")
+        return self._lease.epoch
 
     def _get(self, key: str) -> bytes | None:
         return cast("bytes | None", self._redis.get(key))
@@ -191,7 +193,7 @@ class Evaluator:
             return replay_watermark_s(progress, self._heartbeats.values())
         return wall_watermark_s(progress)
 
-    def _tick(self, evaluation: Evaluation, ends: Any, scores: ScoreLog) -> bool:
+    def _tick(self, evaluation: Evaluation, ends: Any, scores: ScoreLog, outbox: Outbox) -> bool:
         """Evaluate and commit what can be; True when there was anything."""
         look = self._look(ends)
         until_s = self._watermark(look.progress)
@@ -210,7 +212,7 @@ class Evaluator:
             learn_until_s=self._learn_until_s(),
             page=not catching_up,
         )
-        drafts = [self._witnessed(draft, scores) for draft in outcome.drafts]
+        drafts = [self._witnessed(draft, scores, outbox) for draft in outcome.drafts]
         self._commit(look.evaluated, until_s, outcome.book, outcome.states, tails, drafts)
         metrics.CATCHING_UP.set(catching_up)
         metrics.STAGE_LAG_SECONDS.labels(STAGE).set(lag)
@@ -246,16 +248,9 @@ class Evaluator:
     def _learn_until_s(self) -> int:
         return max((h.replay.learn_until_ms for h in self._heartbeats.values() if h.replay), default=0) // 1000
 
-    def _remember(self, transition: Transition) -> None:
-        """Keep the newest step of every alert that is not over."""
-        if transition.state in ENDED:
-            self._open.pop(transition.alert, None)
-        else:
-            self._open[transition.alert] = transition
-
-    def _witnessed(self, draft: Transition, scores: ScoreLog) -> Transition:
+    def _witnessed(self, draft: Transition, scores: ScoreLog, outbox: Outbox) -> Transition:
         """The transition with the documents behind it; one that ends an alert keeps what made it ring."""
-        before = self._open.get(draft.alert)
+        before = outbox.open.get(draft.alert)
         if draft.state in ENDED and before is not None:
             return draft.model_copy(
                 update={
@@ -279,7 +274,7 @@ class Evaluator:
                 "evidence": with_witnesses(evidence, contributing, scores.read),
             }
         )
-        self._remember(witnessed)
+        outbox.remember(witnessed)
         return witnessed
 
     def _commit(
@@ -292,17 +287,13 @@ class Evaluator:
         drafts: list[Transition],
     ) -> None:
         content = {
-            "epoch": self._lease.epoch,
+            "epoch": self._epoch(),
             "from": come_from,
             "to": str(until_s),
             "book": book,
             "states": [part for series, packed in states.items() for part in (series, packed)],
             "trims": [[series, t.read, t.left, t.version] for series, t in tails.items() if t.ready],
-            "unsent": [
-                part
-                for draft in drafts
-                for part in (f"{draft.at_ms:015d}/{draft.alert}/{draft.number:06d}", codec.encode(draft))
-            ],
+            "unsent": [part for draft in drafts for part in (unsent_field(draft), codec.encode(draft))],
         }
         try:
             _COMMIT.run(self._redis, msgpack.packb(content, use_bin_type=False))
@@ -314,42 +305,6 @@ class Evaluator:
             raise
         for draft in drafts:
             metrics.TRANSITIONS.labels(draft.rule, draft.state).inc()
-
-    def _send(self, producer: Any) -> None:
-        """Carry unsent transitions into the topic `alerts`, in their order."""
-        unsent = sorted(cast("dict[bytes, bytes]", self._redis.hgetall(keys.UNSENT)).items())
-        sending: list[tuple[bytes, Transition, Any]] = []
-        for field, packed in unsent:
-            transition = codec.decode(Transition, packed)
-            if transition.number > self._known.get(transition.alert, 0):
-                future = producer.send(
-                    ALERTS.name,
-                    key=transition.alert.encode(),
-                    value=packed,
-                    headers=codec.headers(transition, {"decide": transition.decided_ms}),
-                )
-                sending.append((field, transition, future))
-        producer.flush()
-        for _, transition, future in sending:
-            future.get(timeout=30)
-            self._known[transition.alert] = transition.number
-            self._remember(transition)
-            log.info(
-                "transition",
-                alert=transition.alert,
-                number=transition.number,
-                state=transition.state,
-                severity=transition.severity,
-                page=transition.page,
-                why=transition.why,
-            )
-        if unsent:
-            try:
-                _MARK_SENT.run(self._redis, str(self._lease.epoch), *(field for field, _ in unsent))
-            except ResponseError as error:
-                if str(error).startswith("FENCED"):
-                    raise Fenced(str(error)) from error
-                raise
 
 
 def _integers(answer: dict[bytes, bytes]) -> dict[int, int]:

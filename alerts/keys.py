@@ -2,7 +2,8 @@
 
 | key | holds | written by |
 |---|---|---|
-| `pos`, `mark`, `seen`, `appended` | hashes by partition: next offset of `scores`, last origin counted, visible and append time reached | `lua/count.lua` |
+| `pos`, `mark` | hashes by partition: next offset of `scores`, last origin counted | `lua/count.lua` |
+| `seen`, `appended` | hashes by partition: visible time and append time reached, ms | `lua/count.lua` |
 | `claim:{document}` | origin of a counted document, for an hour | `lua/count.lua` |
 | `t:{series}` | tail: packed entries not evaluated yet | `lua/count.lua`, `lua/commit.lua` |
 | `dirty` | hash: series -> version, raised with every count | `lua/count.lua`, `lua/commit.lua` |

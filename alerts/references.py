@@ -2,7 +2,8 @@
 
 A reference names a place in the log (`scores`, partition and offset), from which the snippet is read when an alert needs
 it. Layout, little-endian: visible second u32, p(negative) in thousandths u16 (both put in front by the counting script),
-then document id 16 bytes, event minute u32, partition u16, offset u64, author 8 bytes, story 8 bytes, and the source's name in UTF-8.
+then document id 16 bytes, event minute u32, partition u16, offset u64, author 8 bytes, story 8 bytes, and the source's
+name in UTF-8.
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ def configure_logging(form: Literal["console", "json"], level: str, stage: str, 
     root.setLevel(level.upper())
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns of each tenth of a second that a busy machine kept it waiting.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

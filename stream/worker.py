@@ -79,7 +79,7 @@ class _LightMonitor(Monitor):
     """Keeps the offsets that the watchdog needs and does no other work per event (a third of the throughput)."""
 
     def on_message_in(self, tp: Any, offset: int, message: Any) -> None: ...
-    def on_stream_event_in(self, tp: Any, offset: int, stream: Any, event: Any) -> None:  # noqa: ARG002 - Faust's own
+    def on_stream_event_in(self, tp: Any, offset: int, stream: Any, event: Any) -> None:
         self.stream_inbound_time[tp] = time.monotonic()
 
     def on_stream_event_out(self, tp: Any, offset: int, stream: Any, event: Any, state: Any = None) -> None: ...

@@ -47,9 +47,8 @@ def run_aggregator(settings: Settings, slot: str, clock: Clock) -> None:
 
 def run_evaluator(settings: Settings, slot: str, clock: Clock) -> None:
     """Windows to `alerts`."""
-    from alerts.rules import read_rules
-
     from alerts.evaluator import Evaluator
+    from alerts.rules import read_rules
     from contracts.watchlist import read_watchlist
 
     rules = read_rules(settings.evaluator.rules)
@@ -106,6 +105,7 @@ def _run_faust(app: Any, settings: Settings) -> None:
     worker = faust.Worker(
         app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True
     )
+    worker.spinner = None  # a log is no terminal
     worker.execute_from_commandline()
 
 

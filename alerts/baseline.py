@@ -46,6 +46,7 @@ class Known(NamedTuple):
     Attributes:
         texts, negative: A and Ak now.
         ticks: ticks of the group clock, and the prior's, in which they came.
+        prior_ticks: the prior's alone.
         local: local level R.
         spread: phi of the group.
         unfolded: (winsorised) texts of the open minute, which A does not hold yet.
@@ -54,6 +55,7 @@ class Known(NamedTuple):
     texts: float
     negative: float
     ticks: float
+    prior_ticks: float
     local: float
     spread: float
     unfolded: float
@@ -77,7 +79,7 @@ class Known(NamedTuple):
         shape = PRIOR_TEXTS + texts
         size = PRIOR_NEGATIVE + PRIOR_OTHER + texts
         return Usual(
-            shape / max(PRIOR_MINUTES, self.ticks - own_ticks * kept),
+            shape / max(self.prior_ticks, self.ticks - own_ticks * kept),
             1.0 / (1.0 / shape + self.spread),
             (PRIOR_NEGATIVE + negative) / size,
             min(size, SHARE_WORTH),
@@ -148,7 +150,15 @@ class Baseline:
         near = self.near * exp((self.age - clock.age) / LOCAL_MINUTES)
         local = (LOCAL_PRIOR + near) / (LOCAL_PRIOR + (PRIOR_TEXTS + texts) / ticks * clock.local)
         unfolded = min(self.open_texts, self.cap) if self.minute else 0.0
-        return Known(texts, self.negative * kept, ticks, min(max(local, LOCAL_LOW), LOCAL_HIGH), clock.spread, unfolded)
+        return Known(
+            texts=texts,
+            negative=self.negative * kept,
+            ticks=ticks,
+            prior_ticks=self.prior_minutes,
+            local=min(max(local, LOCAL_LOW), LOCAL_HIGH),
+            spread=clock.spread,
+            unfolded=unfolded,
+        )
 
     def note(self, clock: GroupClock, known: Known, texts: float, negative: float) -> float:
         """Take in texts that became visible in the clock's open minute; returns how many of them are not winsorised.

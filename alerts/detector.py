@@ -35,7 +35,7 @@ ALL_WINDOWS = (*SHORT, *LONG)
 SPARSE_TEXTS = 2.0  # a long window is for series that expect fewer texts in it
 LONG_TRUST = 3.0  # a long window is looked at once the baseline rests on this many times its span
 COUNT_CAP = 8.0
-LEARNED_UNIT = 100.0  # see alerts/windows.py
+LEARNED_UNIT = 10.0  # see alerts/windows.py
 COLUMN: dict[Rule, int] = {"negative": 1, "volume": 0, "viral": 2}
 # A window of 6 hours is looked at afresh 4 times a day and one of 24 hours once, one of 5 minutes 288 times: the same p
 # stands for so many fewer false alarms a day.
@@ -175,7 +175,7 @@ def _weigh_negative(one: Look, local: float, looked_at: int, minimum: int) -> Te
     p_count = count_tail(negative_texts, expected * share, usual.shape)
     p_share = share_tail(negative_texts, texts, share * usual.worth, (1.0 - share) * usual.worth)
     score = 0.0
-    if negatives >= minimum and negative_texts > texts * share:
+    if negative_texts >= minimum and negative_texts > texts * share:
         score = max(0.0, min(evidence(p_count), COUNT_CAP) + evidence(p_share) + CREDIT[minutes] - log10(looked_at))
     return Test(
         minutes, begin, end, counts, expected, expected * share, ticks, usual, share, p_count, p_share, looked_at, score

@@ -61,7 +61,7 @@ class Windows:
     Attributes:
         now: epoch minute up to which the buckets are compacted.
         buckets: [start, distinct, negative, copies, mass, offset, learned] each; `learned` is what the baseline took in, in
-            hundredths of a text, so that a window can be held against the baseline without what it taught itself.
+            tenths of a text, so that a window can be held against the baseline without what it taught itself.
     """
 
     __slots__ = ("buckets", "now")

@@ -19,6 +19,8 @@ class WindowEvidence(Part):
     """One window's counts against its baseline. Counts are distinct texts unless said otherwise."""
 
     minutes: int = Field(description="span of the window, minutes of event time")
+    start_ms: int = Field(default=0, description="event time of the first minute that was summed; 0 = not told")
+    end_ms: int = Field(default=0, description="event time behind the last minute that was summed; 0 = not told")
     negative: int
     all: int
     copies: int = 0

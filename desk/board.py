@@ -19,7 +19,6 @@ from desk.queries import Queries
 from desk.rows import AlertRow, Bar
 
 SEVERITIES = ("info", "warning", "critical")
-COUNTS_ALL = ("volume", "viral")  # rules that are about how much is said, not about how bad it is
 RECENT, RECORDED = 20, 10
 
 
@@ -157,8 +156,7 @@ def read_board(store: Queries, known: Names, outlook: Outlook, sparks: Mapping[s
 def row_cells(row: AlertRow, known: Names, now_ms: int, line: Spark) -> Cells:
     """One row of the board at `now_ms`, event time."""
     subject = known.subject(row.series)
-    everything = row.rule in COUNTS_ALL
-    seen, expected = (row.all_texts, row.expected_all) if everything else (row.negative, row.expected)
+    seen, expected, unit = _counted(row)
     severity = SEVERITIES[row.severity]
     began = row.onset_ms if row.is_open else row.at_ms
     age = figures.span(now_ms - began)
@@ -172,7 +170,7 @@ def row_cells(row: AlertRow, known: Names, now_ms: int, line: Spark) -> Cells:
         rule=names.RULES.get(row.rule, row.rule),
         why=row.why,
         seen=figures.count(seen) if row.minutes else "",
-        window=f"in {names.window_words(row.minutes)}" if row.minutes else "",
+        window=f"{unit}in {names.window_words(row.minutes)}" if row.minutes else "",
         expected=figures.amount(expected) if row.minutes else "",
         times=figures.times(seen, expected),
         score=figures.score(row.peak),
@@ -190,16 +188,24 @@ def draw_spark(store: Queries, row: AlertRow, now_ms: int) -> Spark:
     until = now_ms if row.is_open else min(now_ms, row.at_ms + HOUR_MS)
     end = (until // BUCKET_MS + 1) * BUCKET_MS
     fine = store.bars(row.series, end - DAY_MS, end, BUCKET_MS)
-    everything = row.rule in COUNTS_ALL
-    values = [_counted(bar, everything) for bar in fine]
+    values = [_height(bar, row.rule) for bar in fine]
     bar_ms = spark_bar_ms(sum(values))
     width = bar_ms // BUCKET_MS
     summed = [sum(values[at : at + width]) for at in range(0, len(values), width)]
     return spark(summed, max(0, (row.onset_ms - (end - DAY_MS)) // bar_ms))
 
 
-def _counted(bar: Bar, everything: bool) -> int:
-    return bar.texts + bar.copies if everything else bar.negative
+def _height(bar: Bar, rule: str) -> int:
+    return bar.copies if rule == "viral" else bar.texts if rule == "volume" else bar.negative
+
+
+def _counted(row: AlertRow) -> tuple[int, float, str]:
+    """What the alert's rule counts: the number, what is usual, and the unit where it is not negative texts."""
+    if row.rule == "viral":
+        return row.copies, row.expected_all, "copies "
+    if row.rule == "volume":
+        return row.all_texts, row.expected_all, "texts "
+    return row.negative, row.expected, ""
 
 
 def _source(source: SourceHeartbeat, wall_ms: int) -> SourceCells:

@@ -21,7 +21,7 @@ from desk.figures import counted
 from desk.names import Names, Subject
 from desk.projection import SEVERITY_RANK, deciding_window
 from desk.queries import Queries
-from desk.rows import DocumentRow
+from desk.rows import OPEN_STATES, DocumentRow
 
 SHOWN = 60  # contributing documents on the page; all of them are one link away
 _STEP_WORDS = {"pending": "Noticed", "firing": "Fired", "resolved": "Resolved", "withdrawn": "Withdrawn"}
@@ -110,6 +110,8 @@ def read_page(store: Queries, known: Names, alert: str) -> Page | None:
         return None
     step = life[-1]
     evidence = step.evidence
+    # A step that ends an alert carries the evidence that made it ring: its windows end where that was frozen.
+    proof = next((one for one in reversed(life) if one.state in OPEN_STATES and one.evidence == evidence), step)
     kept = store.documents(evidence.contributing, step.series)
     top = [document.id for document in evidence.documents]
     others = [kept[one] for one in evidence.contributing if one in kept and one not in top]
@@ -125,8 +127,8 @@ def read_page(store: Queries, known: Names, alert: str) -> Page | None:
         severity_rank=SEVERITY_RANK[step.severity],
         state=names.STATES[step.state],
         evidence=evidence,
-        facts=_facts(step),
-        windows=tuple(_window(step, window) for window in sorted(evidence.windows, key=lambda window: window.minutes)),
+        facts=_facts(proof),
+        windows=tuple(_window(proof, window) for window in sorted(evidence.windows, key=lambda window: window.minutes)),
         chart=chart,
         chart_narrow=narrow,
         tips=tips,
@@ -139,21 +141,29 @@ def read_page(store: Queries, known: Names, alert: str) -> Page | None:
         sources=_sources(evidence),
         life=tuple(_step(one) for one in life),
         times=_times(step),
-        documents_link=documents_link(step.series, *_reach(step), negative=True),
+        documents_link=documents_link(step.series, *_reach(proof), negative=True),
         documents_base=f"/documents?{urlencode({'series': step.series, 'negative': 1})}",
         story_shown=_story_shown(evidence),
     )
 
 
-def _reach(step: Transition) -> tuple[int, int]:
-    """The longest window's span at this step."""
-    minutes = max((window.minutes for window in step.evidence.windows), default=60)
-    return step.at_ms - minutes * MINUTE_MS, step.at_ms
+def window_span(proof: Transition, window: WindowEvidence) -> tuple[int, int]:
+    """[from, until) of a window in event time: as its evidence tells, else the minutes up to the one it was frozen in."""
+    if window.end_ms:
+        return window.start_ms, window.end_ms
+    until = (proof.at_ms // MINUTE_MS + 1) * MINUTE_MS
+    return until - window.minutes * MINUTE_MS, until
 
 
-def _window(step: Transition, window: WindowEvidence) -> WindowCells:
-    deciding = deciding_window(step)
-    start = step.at_ms - window.minutes * MINUTE_MS
+def _reach(proof: Transition) -> tuple[int, int]:
+    """The longest window's span."""
+    longest = max(proof.evidence.windows, key=lambda window: window.minutes, default=None)
+    return window_span(proof, longest) if longest else (proof.onset_ms, proof.at_ms + 1)
+
+
+def _window(proof: Transition, window: WindowEvidence) -> WindowCells:
+    deciding = deciding_window(proof)
+    span = window_span(proof, window)
     return WindowCells(
         words=names.window_words(window.minutes),
         decided=deciding is not None and window.minutes == deciding.minutes,
@@ -171,19 +181,17 @@ def _window(step: Transition, window: WindowEvidence) -> WindowCells:
         if window.negative_mass_high
         else "",
         score=figures.score(window.score),
-        negative_link=documents_link(step.series, start, step.at_ms, negative=True),
-        all_link=documents_link(step.series, start, step.at_ms, negative=False),
+        negative_link=documents_link(proof.series, *span, negative=True),
+        all_link=documents_link(proof.series, *span, negative=False),
     )
 
 
-def _facts(step: Transition) -> tuple[Fact, ...]:
-    evidence, window = step.evidence, deciding_window(step)
+def _facts(proof: Transition) -> tuple[Fact, ...]:
+    evidence, window = proof.evidence, deciding_window(proof)
     facts = []
     if window:
-        start = step.at_ms - window.minutes * MINUTE_MS
-        bad, everything = (
-            documents_link(step.series, start, step.at_ms, negative=negative) for negative in (True, False)
-        )
+        reach = window_span(proof, window)
+        bad, everything = (documents_link(proof.series, *reach, negative=negative) for negative in (True, False))
         span = names.window_words(window.minutes)
         times = figures.times(window.negative, window.expected_negative)
         usual = f"in {span}; expected {figures.amount(window.expected_negative)}{f', {times} that' if times else ''}"
@@ -202,7 +210,7 @@ def _facts(step: Transition) -> tuple[Fact, ...]:
     facts.append(
         Fact(
             "Score S",
-            figures.score(step.peak),
+            figures.score(window.score if window else proof.peak),
             f"threshold {figures.score(evidence.threshold)}, margin {margin}",
             "#windows",
         )
@@ -282,7 +290,7 @@ def _sources(evidence: Evidence) -> tuple[tuple[str, str, str], ...]:
         (
             source,
             "silent" if source in evidence.sources_silent else "alive" if source in evidence.sources_alive else "",
-            counted(evidence.sources.get(source, 0), "document", "documents"),
+            counted(evidence.sources[source], "document", "documents") if source in evidence.sources else "",
         )
         for source in everyone
     )

@@ -14,7 +14,7 @@ class AlertRow:
     Attributes:
         severity: 0 info, 1 warning, 2 critical.
         recorded: kept for the record only: it fell into the part of a replay that teaches, or was over in a catch-up.
-        minutes: span of the window that decided; negative, all_texts and the expectations are of that window.
+        minutes: span of the window that decided; negative, all_texts, copies and the expectations are of that window.
     """
 
     alert: str
@@ -35,6 +35,7 @@ class AlertRow:
     minutes: int
     negative: int
     all_texts: int
+    copies: int
     expected: float
     expected_all: float
 

@@ -19,7 +19,7 @@ create table if not exists alerts (
     severity integer not null, page integer not null, recorded integer not null, onset_ms integer not null,
     at_ms integer not null, fired_ms integer, resolved_ms integer, score real not null, peak real not null,
     why text not null, minutes integer not null, negative integer not null, all_texts integer not null,
-    expected real not null, expected_all real not null) without rowid;
+    copies integer not null,    expected real not null, expected_all real not null) without rowid;
 create index if not exists alerts_state on alerts (state, recorded, at_ms);
 create table if not exists documents (
     row integer primary key, id text not null unique, partition integer not null, place integer not null,

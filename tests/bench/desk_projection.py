@@ -38,7 +38,7 @@ def scores(count: int) -> Iterator[Score]:
     for n in range(count):
         rest = rng.random()
         topic = rng.choice(TOPICS)
-        spread = {name: (1 - rest) / 13 for name in TOPICS} | {topic: rest + 0.1}
+        spread = dict.fromkeys(TOPICS, (1 - rest) / 13) | {topic: rest + 0.1}
         negative = rng.random() ** 3
         sentiment = {"negative": negative, "neutral": (1 - negative) * 0.7, "positive": (1 - negative) * 0.3}
         mentions = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -123,9 +122,7 @@ def test_a_topic_created_anew_is_said_loudly_and_read_again(
     assert store.newest().published_ms > 0  # the other topics kept what they gave
 
 
-def test_a_topic_that_is_missing_is_waited_for_and_named(
-    log: Log, store: Store, follow: Callable[[str], KafkaFeed]
-) -> None:
+def test_a_topic_that_is_missing_is_waited_for_and_named(log: Log, follow: Callable[[str], KafkaFeed]) -> None:
     log.delete(["sources"])
     feed = follow(log.address)
     until(lambda: "no topic sources" in feed.state().reason)
@@ -134,7 +131,7 @@ def test_a_topic_that_is_missing_is_waited_for_and_named(
     until(lambda: feed.state().reachable)
 
 
-def test_a_broker_that_is_away_is_waited_for(store: Store, follow: Callable[[str], KafkaFeed]) -> None:
+def test_a_broker_that_is_away_is_waited_for(follow: Callable[[str], KafkaFeed]) -> None:
     feed = follow("127.0.0.1:1")
     until(lambda: feed.state().reason not in ("", "not connected yet"))
     assert not feed.state().reachable
@@ -142,9 +139,7 @@ def test_a_broker_that_is_away_is_waited_for(store: Store, follow: Callable[[str
         beginnings("127.0.0.1:1")
 
 
-def test_a_rebuild_reads_the_log_again(
-    log: Log, tmp_path: Path, store: Store, follow: Callable[[str], KafkaFeed]
-) -> None:
+def test_a_rebuild_reads_the_log_again(log: Log, store: Store, follow: Callable[[str], KafkaFeed]) -> None:
     log.write(*made_up.a_day_of_news(), *made_up.life())
     stop = threading.Event()
     reading = threading.Thread(target=KafkaFeed(log.address, store, WallClock()).follow, args=(stop,))

@@ -141,10 +141,37 @@ def test_every_number_leads_to_its_documents(client: TestClient) -> None:
     links = re.findall(r'<a href="(/documents\?[^"]+)">(\d+)</a>', text)
     assert len(links) == 10
     day = [client.get(link.replace("&amp;", "&")).text for link, _ in links[-2:]]
-    seen = [count for score in made_up.a_day_of_news() if made_up.NOW - DAY_MS <= score.published_ms < made_up.NOW
+    seen = [count for score in made_up.a_day_of_news() if made_up.NOW - DAY_MS + MINUTE_MS <= score.published_ms < made_up.NOW + MINUTE_MS
             for count in counts(score) if count.series == "entity:ftx"]  # fmt: skip
     expected = [f"{sum(count.negative for count in seen)} negative", f"{len(seen)} documents"]
     assert [re.search(r'class="why">(\d+ [a-z]+)', page)[1] for page in day] == expected  # type: ignore[index]
+
+
+def test_an_alert_that_is_over_still_leads_to_the_documents_that_made_it_ring(
+    client: TestClient, write: Callable[..., None]
+) -> None:
+    steps = made_up.life(resolved=True)
+    later = made_up.NOW + 3 * DAY_MS
+    write(*steps[:2], steps[2].model_copy(update={"at_ms": later, "resolved_ms": later}))
+    text = client.get(f"/alert/{steps[0].alert}").text
+    assert f"until={made_up.NOW + MINUTE_MS}" in text
+    assert f"until={later + MINUTE_MS}" not in text
+
+
+def test_a_window_that_tells_its_span_is_taken_at_its_word(client: TestClient, write: Callable[..., None]) -> None:
+    proof = made_up.evidence(made_up.NOW)
+    told = proof.windows[0].model_copy(update={"start_ms": made_up.NOW - 7 * MINUTE_MS, "end_ms": made_up.NOW})
+    write(made_up.transition(evidence=proof.model_copy(update={"windows": [told]})))
+    text = client.get(f"/alert/{made_up.transition().alert}").text
+    assert f"from={told.start_ms}&amp;until={told.end_ms}" in text
+
+
+@pytest.mark.parametrize(("rule", "seen"), [("volume", ">24<"), ("viral", ">4<"), ("negative", ">17<")])
+def test_a_row_counts_what_its_rule_is_about(
+    client: TestClient, write: Callable[..., None], rule: str, seen: str
+) -> None:
+    write(made_up.transition(rule=rule))
+    assert f'data-f="seen"{seen}' in client.get("/").text
 
 
 def test_hostile_text_is_shown_and_never_markup(client: TestClient, write: Callable[..., None]) -> None:

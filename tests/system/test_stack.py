@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,21 @@ def _until(what: Callable[[], Any], limit_s: float = 120.0) -> Any:
         assert time.monotonic() - began < limit_s, "gave up waiting"
         time.sleep(0.2)
     return found
+
+
+@contextlib.contextmanager
+def _started(words: list[str], environment: dict[str, str], **pipes: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A command as a terminal starts it: a shell that starts tests in the background makes them deaf to Ctrl-C."""
+    hearing = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    process = subprocess.Popen([words[0], "-c", hearing, *words], env=os.environ | environment, **pipes)
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 def test_status_shows_every_process_running_with_its_address(running_stack: Any) -> None:
@@ -77,7 +92,7 @@ def test_logs_show_the_last_lines_of_a_stage_and_refuse_a_stage_that_is_none(run
 
 def test_followed_logs_show_lines_as_they_are_written(running_stack: Any) -> None:
     log = Path(running_stack.home) / "logs" / "notify.log"
-    with subprocess.Popen(running_stack.command("logs", "notify", "-f", "-n", "0"), stdout=subprocess.PIPE) as follow:
+    with _started(running_stack.command("logs", "notify", "-f", "-n", "0"), {}, stdout=subprocess.PIPE) as follow:
         assert follow.stdout is not None
         os.set_blocking(follow.stdout.fileno(), False)
         seen = b""
@@ -96,22 +111,23 @@ def test_followed_logs_show_lines_as_they_are_written(running_stack: Any) -> Non
         assert follow.wait(30) == 0
 
 
-def test_ctrl_c_in_the_foreground_leaves_nothing_running(new_stack: Any) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_foreground_leaves_nothing_running(new_stack: Any, number: signal.Signals) -> None:
     words = new_stack.command("up", "--config", str(new_stack.folder), "--port-base", "0", "--foreground")
-    with subprocess.Popen(words, env=os.environ | new_stack.environment, stderr=subprocess.PIPE, text=True) as up:
+    with _started(words, new_stack.environment, stderr=subprocess.PIPE, text=True) as up:
         assert up.stderr is not None
         for line in up.stderr:
             if "Ctrl-C" in line:
                 break
         assert len(new_stack.pids()) > len(NAMES)
-        up.send_signal(signal.SIGINT)
+        up.send_signal(number)
         assert up.wait(120) == 0
     assert new_stack.pids() == []
 
 
 def test_ctrl_c_halfway_leaves_nothing_running(new_stack: Any) -> None:
     words = new_stack.command("up", "--config", str(new_stack.folder), "--port-base", "0")
-    with subprocess.Popen(words, env=os.environ | new_stack.environment, stderr=subprocess.PIPE, text=True) as up:
+    with _started(words, new_stack.environment, stderr=subprocess.PIPE, text=True) as up:
         _until(new_stack.pids)
         up.send_signal(signal.SIGINT)
         assert up.wait(120) != 0

@@ -50,6 +50,8 @@ def configuration(folder: Path, port: int) -> str:
         # A file cut off by a power loss is read up to the cut: the marks in it say where to go on from.
         "aof-load-truncated": "yes",
         "databases": "2",
+        # A title would be written over its environment, by which a process that lost its supervisor is found.
+        "set-proc-title": "no",
     }
     return "".join(f"{name} {value}\n" for name, value in settings.items())
 

@@ -34,6 +34,7 @@ from contracts.watchlist import WatchedEntity
 __all__ = ["Entry", "Evaluation", "Outcome"]
 
 CACHED_SERIES = 200_000
+FIRST_DAY_MINUTES = 1440
 DECIDED: tuple[Rule, ...] = ("negative", "volume", "viral")
 
 
@@ -191,20 +192,23 @@ class Evaluation:
         baseline.fold(clock)
         known = baseline.known(clock)
         merged = by_minute(batch, minute)
-        fresh = negatives = copies = 0
+        fresh = negatives = copies = distinct_texts = 0
         weighted = weighted_negative = 0.0
         late: list[int] = []
         for at, (distinct, negative, copied, _, offset) in merged:
-            fresh += distinct
-            negatives += negative
-            copies += copied
+            distinct_texts += distinct
             weight = decay(minute - at, LEARN_MINUTES)
             weighted += weight * distinct
             weighted_negative += weight * (negative - offset / 1000.0)
-            if negative and minute - detector.LATE_TESTED_MINUTES <= at < minute:
+            if at < minute - detector.LATE_TESTED_MINUTES:
+                continue  # it counts and teaches, but so late a text rings no bell
+            fresh += distinct
+            negatives += negative
+            copies += copied
+            if negative and at < minute:
                 late.append(at)
         kept = baseline.note(clock, known, weighted, weighted_negative)
-        per_text = kept / fresh * LEARNED_UNIT if fresh else 0.0
+        per_text = kept / distinct_texts * LEARNED_UNIT if distinct_texts else 0.0
         for at, sums in merged:
             windows.add(at, *sums, round(per_text * sums[0]))
         if _counts_for_group(series):
@@ -214,7 +218,7 @@ class Evaluation:
         now = self._now(second)
         looks: Sequence[Look] | None = None
         for rule, came in zip(DECIDED, (negatives, fresh, copies), strict=True):
-            if not came and rule not in state.alerts:
+            if (not came and rule not in state.alerts) or not _grown_up(rule, series, clock):
                 continue
             settings = self._rules[rule]
             best: Test | None = None
@@ -341,6 +345,15 @@ class Evaluation:
         self._drafts.append(
             explain.draft(step, alert, series, group, name, test, state.windows, known, clock, settings)
         )
+
+
+def _grown_up(rule: Rule, series: str, clock: GroupClock) -> bool:
+    """Whether there is enough to compare with.
+
+    On a new installation topics and the whole are as busy as they are, and mornings look like floods: for its first day
+    only companies are watched, and only for the rule `negative`.
+    """
+    return clock.age >= FIRST_DAY_MINUTES or (rule == "negative" and entity_of(series) is not None)
 
 
 def _counts_for_group(series: str) -> bool:

@@ -114,7 +114,7 @@ def unpack_book(packed: bytes) -> Book:
         for _ in range(opened):
             series, at = _read_text(packed, at)
             book.open[series], at = _read_text(packed, at)
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, ValueError) as error:
         raise Inconsistent(f"the book is cut short: {error}; {_REMEDY}") from error
     return book
 

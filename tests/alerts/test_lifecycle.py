@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -211,5 +213,5 @@ def test_in_every_life_numbers_follow_each_other_and_alerts_do_not_overlap(
         assert states.count("pending") <= 1
         assert [number for number, _ in life if number] == [at + 1 for at, (number, _) in enumerate(life) if number]
         assert all(not step.page for _, step in life if step.learning and step.state == "firing")
-        for earlier, later in zip(life, life[1:], strict=False):
+        for earlier, later in pairwise(life):
             assert earlier[1].at_s <= later[1].at_s

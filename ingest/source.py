@@ -26,15 +26,15 @@ import structlog
 
 from contracts import metrics
 from contracts.clock import MINUTE_MS, Clock
-from contracts.errors import Fenced, Rejected, UserError
+from contracts.errors import Fenced, UserError
 from contracts.settings import Ingest
+from ingest.batch import Dead, Due, link_batch, sort_out
 from ingest.cursor import Cursor, CursorStore
 from ingest.documents_log import DocumentsLog
 from ingest.heartbeat import heartbeat
-from ingest.normalise import item_from
-from ingest.pipeline import Linked, Pipeline
+from ingest.pipeline import Pipeline
 from ingest.publisher import STAGE, Publisher, letter_of
-from ingest.replay import Broken, Row, read_rows
+from ingest.replay import read_rows
 from ingest.schedule import Pace
 from ingest.sources_file import ReplaySource
 from ingest.survey import Survey, survey
@@ -47,14 +47,6 @@ SETTLE_S = 0.5  # what a killed process had handed to the network arrives meanwh
 DONE_BEAT_S = 5.0
 RECENT_ITEMS = 20_000  # a rate above this per hour is shown as this
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A row and its place in time: `index` into the survey, None for a row that has no time."""
-
-    row: Row | Broken
-    index: int | None
 
 
 @dataclass(slots=True)
@@ -205,55 +197,40 @@ class SourceLoop:
 
     def _publish(self, batch: Sequence[Due]) -> None:
         fetched_ms = self.clock.wall_ms()
+        linked, dead = link_batch(batch, self.spec.name, self._survey.times_ms, self.pipeline.link)
+        fresh, saved = sort_out(linked, self.store.known([one.draft.id for one in linked]), self._unsaved)
+        self._unsaved.difference_update(saved)
+        places = self.pipeline.stories.place([one.sighting for one in fresh])
+        documents = [one.document(place) for one, place in zip(fresh, places, strict=True)]
         self.store.renew()
-        linked, letters = self._link(batch)
-        known = self.store.known([one.draft.id for one in linked])
-        fresh: dict[str, Linked] = {}
-        saved: dict[str, int] = {}
-        for one in linked:
-            if one.draft.id in self._unsaved:
-                saved[one.draft.id] = one.draft.published_ms
-                self._unsaved.discard(one.draft.id)
-            elif one.draft.id not in known and one.draft.id not in saved:
-                fresh[one.draft.id] = one
-        places = self.pipeline.stories.place([one.sighting for one in fresh.values()])
         now_ms = self.clock.wall_ms()
-        for one, place in zip(fresh.values(), places, strict=True):
-            self._publisher.document(one.document(place), {"fetch": fetched_ms, "publish": now_ms})
-            saved[one.draft.id] = one.draft.published_ms
-        for raw, rejected in letters:
-            self._publisher.dead_letter(letter_of(self.spec.name, rejected, raw, now_ms))
-            metrics.DEAD_LETTERS.labels(STAGE, rejected.reason).inc()
+        for document in documents:
+            self._demand_fresh_lease(now_ms)
+            self._publisher.document(document, {"fetch": fetched_ms, "publish": now_ms})
+            saved[document.id] = document.published_ms
+        for letter in dead:
+            self._publisher.dead_letter(letter_of(self.spec.name, letter.rejected, letter.raw, now_ms))
         ends = self._publisher.flush()
-        self._move_on(batch, fresh, ends)
+        self._move_on(batch, [one.draft.published_ms for one in fresh], ends)
         self.store.save(self._cursor, saved)
+        self._count(len(batch), len(linked), len(fresh), dead)
 
-        metrics.SOURCE_ITEMS.labels(self.spec.name).inc(len(batch))
-        metrics.STAGE_MESSAGES.labels(STAGE, "ok").inc(len(fresh))
-        metrics.STAGE_MESSAGES.labels(STAGE, "repeat").inc(len(linked) - len(fresh))
-        metrics.STAGE_MESSAGES.labels(STAGE, "dead").inc(len(letters))
+    def _demand_fresh_lease(self, renewed_ms: int) -> None:
+        """Send nothing once the lease may have run out: this process may have been frozen at any line."""
+        if self.clock.wall_ms() - renewed_ms > self.settings.lease_s * 500:
+            raise Fenced(f"was held up past half the lease of source {self.spec.name!r} while sending")
 
-    def _link(self, batch: Sequence[Due]) -> tuple[list[Linked], list[tuple[bytes, Rejected]]]:
-        """What can become a document; and what cannot, as it stood there."""
-        linked: list[Linked] = []
-        letters: list[tuple[bytes, Rejected]] = []
-        for due in batch:
-            if isinstance(due.row, Broken):
-                letters.append((due.row.raw, due.row.rejected))
-                continue
-            fetched_ms = None if due.index is None else self._survey.times_ms[due.index]
-            try:
-                linked.append(
-                    self.pipeline.link(item_from(due.row.values, source=self.spec.name, fetched_ms=fetched_ms))
-                )
-            except Rejected as rejected:
-                at_line = Rejected(rejected.reason, f"line {due.row.line}: {rejected.detail}")
-                letters.append((orjson.dumps(due.row.values, default=str), at_line))
-        return linked, letters
+    def _count(self, rows: int, linked: int, fresh: int, dead: Sequence[Dead]) -> None:
+        metrics.SOURCE_ITEMS.labels(self.spec.name).inc(rows)
+        metrics.BATCH_MESSAGES.labels(STAGE).observe(rows)
+        metrics.STAGE_MESSAGES.labels(STAGE, "ok").inc(fresh)
+        metrics.STAGE_MESSAGES.labels(STAGE, "repeat").inc(linked - fresh)
+        metrics.STAGE_MESSAGES.labels(STAGE, "dead").inc(len(dead))
+        for letter in dead:
+            metrics.DEAD_LETTERS.labels(STAGE, letter.rejected.reason).inc()
 
-    def _move_on(self, batch: Sequence[Due], fresh: dict[str, Linked], ends: dict[int, int]) -> None:
+    def _move_on(self, batch: Sequence[Due], published: Sequence[int], ends: dict[int, int]) -> None:
         now_ms = self.clock.wall_ms()
-        published = [one.draft.published_ms for one in fresh.values()]
         self._recent.extend(published)
         last = next((due.index for due in reversed(batch) if due.index is not None), None)
         if last is not None:
@@ -262,7 +239,7 @@ class SourceLoop:
             update={
                 "line": batch[-1].row.line,
                 "rows_done": self._cursor.rows_done + len(batch),
-                "items": self._cursor.items + len(fresh),
+                "items": self._cursor.items + len(published),
                 "newest_ms": max([self._cursor.newest_ms, *published]),
                 "moved_ms": now_ms,
                 "ends": self._cursor.ends | ends,

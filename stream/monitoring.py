@@ -54,17 +54,26 @@ def configure_logging(form: Literal["console", "json"], level: str, stage: str, 
     structlog.contextvars.bind_contextvars(stage=stage, slot=slot)
 
 
+_composed = threading.Event()
+
+
+def say_ready() -> None:
+    """From now on `/health` says that this process has all it needs; before, it answers 503."""
+    _composed.set()
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path.split("?")[0] == "/metrics":
             self._answer(CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
         elif self.path == "/health":
-            self._answer("application/json", b'{"alive":true}')
+            ready = _composed.is_set()
+            self._answer("application/json", b'{"alive":true}' if ready else b'{"alive":false}', 200 if ready else 503)
         else:
             self.send_error(404)
 
-    def _answer(self, kind: str, body: bytes) -> None:
-        self.send_response(200)
+    def _answer(self, kind: str, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

@@ -19,7 +19,7 @@ import structlog
 from contracts.clock import Clock, WallClock
 from contracts.errors import Inconsistent, UserError
 from contracts.settings import Settings, read_settings
-from stream.monitoring import configure_logging, serve_metrics
+from stream.monitoring import configure_logging, say_ready, serve_metrics
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +91,7 @@ def _until_told(serve: Callable[[threading.Event], None]) -> None:
 
     signal.signal(signal.SIGTERM, told)
     signal.signal(signal.SIGINT, told)
+    say_ready()
     serve(stop)
 
 
@@ -106,6 +107,7 @@ def _run_faust(app: Any, settings: Settings) -> None:
         app, loop=loop, loglevel=settings.log_level, redirect_stdouts=False, override_logging=False, quiet=True
     )
     worker.spinner = None  # a log is no terminal
+    say_ready()
     worker.execute_from_commandline()
 
 

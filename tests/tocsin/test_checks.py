@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import UserError
+from tocsin.commands.init import write
 from tocsin.stack import checks, jars
 from tocsin.stack.checks import Check
 from tocsin.stack.stages import CONFIG_FILES
@@ -52,10 +53,20 @@ def test_missing_files_are_named_with_the_command_that_writes_them(tmp_path: Pat
     assert "tocsin init" in check.found
 
 
-def test_all_four_files_are_enough(tmp_path: Path) -> None:
-    for name in CONFIG_FILES:
-        (tmp_path / name).touch()
-    assert checks.configuration(tmp_path).ok
+def test_the_starter_files_are_enough(tmp_path: Path) -> None:
+    write(tmp_path, force=False)
+    check = checks.configuration(tmp_path)
+    assert check.ok
+    assert check.found.startswith("0 sources, ")
+
+
+@pytest.mark.parametrize("name", CONFIG_FILES)
+def test_a_file_that_no_stage_could_read_is_named_before_anything_starts(tmp_path: Path, name: str) -> None:
+    write(tmp_path, force=False)
+    (tmp_path / name).write_text("- no: such\n  thing: [\n")
+    check = checks.configuration(tmp_path)
+    assert not check.ok
+    assert name in check.found
 
 
 def test_jars_that_are_not_cached_yet_are_no_failure(tmp_path: Path) -> None:

@@ -7,7 +7,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from alerts.routes import read_routes
+from alerts.rules import read_rules
 from contracts.errors import UserError
+from contracts.watchlist import read_watchlist
+from ingest.sources_file import read_sources
 from tocsin.stack import jars, kafka, ports, redis
 from tocsin.stack.stages import CONFIG_FILES
 
@@ -132,15 +136,24 @@ def kafka_jars(folder: Path, wanted: list[jars.Jar]) -> Check:
 
 
 def configuration(folder: Path) -> Check:
-    """Whether the four files are there."""
+    """Whether the four files are there and say what their stages can read."""
     missing = [name for name in CONFIG_FILES if not (folder / name).is_file()]
-    if not missing:
-        return Check("configuration", True, f"{', '.join(CONFIG_FILES)} in {folder}")
-    return Check(
-        "configuration",
-        False,
-        f"{folder} has no {', '.join(missing)}; write a first version with `tocsin init`, or name the folder: --config DIR",
-    )
+    if missing:
+        return Check(
+            "configuration",
+            False,
+            f"{folder} has no {', '.join(missing)}; write a first version with `tocsin init`, "
+            "or name the folder: --config DIR",
+        )
+    try:
+        sources = read_sources(folder / "sources.yaml")
+        entities = read_watchlist(folder / "watchlist.yaml")
+        read_rules(folder / "rules.yaml")
+        sinks = read_routes(folder / "routes.yaml").sinks
+    except UserError as error:
+        return Check("configuration", False, str(error))
+    counts = f"{len(sources)} sources, {len(entities)} entities, {len(sinks)} sinks"
+    return Check("configuration", True, f"{counts} in {folder}")
 
 
 def demand(checks: list[Check]) -> None:

@@ -112,7 +112,9 @@ def _redis(figures: Figures, url: str) -> None:
         for start in range(0, DOCUMENTS, 250):
             index.place(copies[start : start + 250])
     documents = redis.info("memory")["used_memory"] - before - stories
-    figures.table.add_row("bytes in Redis: a story / a copy", f"{stories / DOCUMENTS:,.0f}", f"{documents / DOCUMENTS:,.0f}")
+    figures.table.add_row(
+        "bytes in Redis: a story / a copy", f"{stories / DOCUMENTS:,.0f}", f"{documents / DOCUMENTS:,.0f}"
+    )
     redis.flushdb()
 
 

@@ -13,6 +13,10 @@ Windows span 5, 15 and 60 minutes, and for a series that expects fewer than 2 te
 written about a small company comes a few texts a day. These are credited with being looked at afresh less often. What is
 usual is what the baseline knows from outside the window. Windows begin at the start of a bucket (see alerts/windows.py), and
 expectations are taken over exactly the minutes that are summed.
+
+Two more rules look at the same windows. `volume`: far more distinct texts than usual at a normal negative share, S =
+-log10 p_count of all distinct texts - log10 windows, uncapped. `viral`: a flood of copies of few stories, the same with the
+copies against as many as distinct texts are usual.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from alerts.season import GroupClock
 from alerts.tails import count_tail, evidence, share_tail
 from alerts.windows import Sums, Windows, place, width
 from contracts.messages import Rule, Severity
+from contracts.series import DISTINCT_POSITIONS
 
 SHORT = (5, 15, 60)
 LONG = (360, 1440)
@@ -42,6 +47,7 @@ COLUMN: dict[Rule, int] = {"negative": 1, "volume": 0, "viral": 2}
 CREDIT = {5: 0.0, 15: 0.0, 60: 0.0, 360: log10(72), 1440: log10(288)}
 ESCAPED = 0.12  # of the copies, how many pass for distinct texts
 SHARE_NORMAL = 2.0  # -log10 p_share below which a share counts as normal
+VIRAL_COPIES = 3  # copies per distinct text that make a flood of one of many
 LATE_TESTED_MINUTES = 60
 CRITICAL_ABOVE, CRITICAL_TEXTS = 2.0, 10
 
@@ -191,7 +197,12 @@ def _weigh_volume(one: Look, local: float, looked_at: int, minimum: int, *, vira
     if seen >= minimum and seen > 2.0 * expected:
         p_count = count_tail(seen, expected, usual.shape)
         p_share = share_tail(negatives, distinct, usual.share * usual.worth, (1.0 - usual.share) * usual.worth)
-        normal = count_tail(distinct, expected, usual.shape) > 1e-3 if viral else evidence(p_share) < SHARE_NORMAL
+        if viral:
+            # One story alone brings up to five distinct texts: so few are as usual even where nothing is written.
+            normal = distinct <= 2 * DISTINCT_POSITIONS or count_tail(distinct, expected, usual.shape) > 1e-3
+            normal = normal and copies >= VIRAL_COPIES * distinct
+        else:
+            normal = evidence(p_share) < SHARE_NORMAL
         if normal:
             score = max(0.0, evidence(p_count) - log10(looked_at))
     return Test(

@@ -177,6 +177,7 @@ def _columns(step: Transition) -> tuple[object, ...]:
         step.alert, step.number, step.series, step.rule, step.state, SEVERITY_RANK[step.severity], step.page,
         step.learning or step.late, step.onset_ms, step.at_ms, step.fired_ms, step.resolved_ms, step.score, step.peak,
         step.why,
-        window.minutes if window else 0, window.negative if window else 0, window.all if window else 0, window.copies if window else 0,
+        window.minutes if window else 0, window.negative if window else 0, window.all if window else 0,
+        window.copies if window else 0,
         window.expected_negative if window else 0.0, window.expected_all if window else 0.0,
     )  # fmt: skip

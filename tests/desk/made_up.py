@@ -125,7 +125,10 @@ def transition(
             "at_ms": now_ms if state != "pending" else onset + MINUTE_MS,
             "fired_ms": fired if state != "pending" else None, "resolved_ms": now_ms if state == "resolved" else None,
             "decided_ms": now_ms + 900, "score": 9.9, "peak": 11.3 * min(factor, 1.2),
-            "why": why or "17 negative texts of 24 in 24 h, where 0.7 are usual (24 times as many); 71 % are negative, usually 22 %.",
+            "why": why or (
+                "FTX: 17 negative of 24 distinct texts in 24 h; expected 0.71 negative (x24, p<1e-8); negative share 71% vs usual 22% "
+                "(p=2.8e-05); S=11.3; mean p(negative) 0.81; volume x8.5; began 2022-11-09 06:00 UTC"
+            ),
             "evidence": evidence(now_ms, factor=factor),
         }
         | more

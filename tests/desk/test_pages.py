@@ -61,7 +61,7 @@ def test_a_row_has_its_counts_its_expectation_its_age_and_its_sentence(client: T
     for shown in (
         "Critical",
         "Negative spike",
-        "17 negative texts of 24",
+        "17 negative of 24 distinct texts",
         ">17<",
         ">in 24 h<",
         ">0.71<",
@@ -126,7 +126,7 @@ def test_a_replay_says_so_with_its_time_speed_and_progress(client: TestClient, w
 @pytest.mark.usefixtures("busy")
 def test_the_evidence_page_shows_everything_the_transition_carries(client: TestClient) -> None:
     text = client.get(f"/alert/{made_up.transition().alert}").text
-    for shown in ("FTX", "Critical", "Negative spike", "Firing", "17 negative texts of 24", "after 6 min", "decided", "&lt;1e-8", f"24{TIMES}",
+    for shown in ("FTX", "Critical", "Negative spike", "Firing", "17 negative of 24 distinct texts", "after 6 min", "decided", "&lt;1e-8", f"24{TIMES}",
                   "threshold 9.5, margin +1.8", "Fires at 14, saw 17", "The largest story has 4 documents, 24 % of all.", "9 authors",
                   "silent", "17 documents behind this alert", "<mark>", "97 % negative", "9.0 % of the weight", "en-minilm-1", "Noticed",
                   "Incomplete.", "novel texts"):  # fmt: skip

@@ -23,6 +23,7 @@ from contracts.watchlist import read_watchlist
 from tocsin import demo_story
 from tocsin.commands.init import write
 from tocsin.commands.interrupts import ends_like_ctrl_c, wait_for_ctrl_c
+from tocsin.commands.options import home_of
 from tocsin.commands.steps import Steps
 from tocsin.demo_story import COLUMNS, Story
 from tocsin.stack import local, ports
@@ -52,6 +53,7 @@ def demo(
     folder = (home / "demo").expanduser().resolve()
     local.down(home, clock, wipe=True)  # the last demo's end is not this one's beginning
     with ends_like_ctrl_c():
+        home_of(home).make()
         configure(folder)
         options = local.Options(
             home=home,

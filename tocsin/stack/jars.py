@@ -110,8 +110,8 @@ def _downloader(repository: Path) -> Callable[[Jar], Path]:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).splitlines()[0] if str(error) else ""
-    return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
+    # A library's own words for a connection that fails fill three lines and say no more than its class.
+    return str(error).splitlines()[0] if isinstance(error, RuntimeError) and str(error) else type(error).__name__
 
 
 def _check(jar: Jar, path: Path) -> None:

@@ -92,7 +92,8 @@ def up(options: Options, topic_settings: Kafka, clock: Clock, say: Say) -> State
         try:
             return _start(home, config, options, topic_settings, clock, say)
         except BaseException:
-            say("stopping what was started")
+            if running(home):
+                say("stopping what was started")
             _stop(home, clock)
             raise
 

@@ -75,6 +75,7 @@ class KafkaFeed:
         while not stop.is_set():
             records = consumer.poll()
             if records:
+                consumer.check_generations()
                 self._apply(records)
             now = self._clock.wall_ms()
             if now - checked >= CHECK_EVERY_MS:
@@ -187,6 +188,7 @@ class _Consumer:
                 raise Unavailable(f"Kafka has no topic {spec.name} (tocsin topics apply creates it)")
             self._partitions += [TopicPartition(spec.name, partition) for partition in sorted(partitions)]
         self._kafka.assign(self._partitions)
+        self._began = self._seen()
 
     def generations(self) -> dict[str, str]:
         """Topic -> Kafka's id of it; a topic created anew has another."""
@@ -196,6 +198,26 @@ class _Consumer:
         finally:
             admin.close()
         return {topic["name"]: str(topic["topic_id"]) for topic in described}
+
+    def check_generations(self) -> None:
+        """Compare the topics that the client reads with those it began with; costs no request.
+
+        A record of a new topic can only come once the client has learned the topic's new id, so a check before records
+        are applied leaves no gap.
+
+        Raises:
+            Unavailable: a topic was created anew meanwhile.
+        """
+        for topic, generation in self._seen().items():
+            if self._began.setdefault(topic, generation) != generation:
+                raise Unavailable(
+                    f"the topic {topic} was created anew while it was read; it is compared with the marks again"
+                )
+
+    def _seen(self) -> dict[str, str]:
+        cluster = self._kafka._client.cluster  # noqa: SLF001  # kafka-python tells topic ids nowhere else without a request
+        found = {spec.name: cluster.topic_id(spec.name) for spec in FOLLOWED}
+        return {topic: str(generation) for topic, generation in found.items() if generation is not None}
 
     def ends(self) -> dict[tuple[str, int], int]:
         """(topic, partition) -> the offset that the next message will get."""

@@ -18,12 +18,13 @@ _CHARACTERS_PER_TOKEN = 32
 
 
 def clean(text: str) -> str:
-    """The text without HTML entities, addresses and runs of white space.
+    """The text without HTML entities, addresses, runs of white space, and halves of surrogate pairs.
 
     >>> clean("Fed &amp; ECB  hold https://t.co/x")
     'Fed & ECB hold'
     """
-    return " ".join(_URL.sub(" ", html.unescape(text)).split())
+    whole = html.unescape(text).encode("utf-8", "replace").decode("utf-8")
+    return " ".join(_URL.sub(" ", whole).split())
 
 
 def compose(title: str, body: str, max_tokens: int) -> str:

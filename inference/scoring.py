@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
-from contracts.messages import Sentiment
 from inference.bundle import Bundle, load_bundle, shipped
 from inference.deterministic import NAME as DETERMINISTIC
 from inference.deterministic import deterministic_engine
@@ -52,8 +50,8 @@ class Scored:
     detail: str = ""
     bundle: str = ""
     topic: Probabilities = field(default_factory=dict)
-    sentiment: dict[Sentiment, float] = field(default_factory=dict)
-    mentions: Sequence[dict[Sentiment, float]] = ()
+    sentiment: Probabilities = field(default_factory=dict)
+    mentions: Sequence[Probabilities] = ()
     tokenise_us: int = 0
     infer_us: int = 0
 
@@ -116,8 +114,7 @@ class Scorer:
 
 
 def _scored(text: TextToScore, version: str, answer: Answer) -> Scored:
-    said = answer.heads["sentiment"]
-    sentiment: dict[Sentiment, float] = {label: said[label] for label in get_args(Sentiment)}
+    sentiment = answer.heads["sentiment"]
     return Scored(
         id=text.id,
         bundle=version,

@@ -14,7 +14,7 @@ def write_card(
     recipe: Recipe, quality: Mapping[str, Quality], parity: Mapping[str, Parity], events: Sequence[Said], path: Path
 ) -> None:
     """Write the card."""
-    lines = [*_what(recipe), *_figures(quality, parity), *_events(events), *_limits(recipe)]
+    lines = [*_what(recipe), *_figures(quality, parity), *_events(events), *_limits(recipe, events)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -82,11 +82,19 @@ def _events(events: Sequence[Said]) -> Iterable[str]:
     yield ""
 
 
-def _limits(recipe: Recipe) -> Iterable[str]:
+def _limits(recipe: Recipe, events: Sequence[Said]) -> Iterable[str]:
     yield "## Known failures"
     yield "- Both sentiment sets are labelled for the direction of a price. Arrests, sanctions, hacks and bankruptcies told"
     yield "  without a price can come out neutral; excited good news with words of struggle in it can come out negative."
-    yield "- No training text is about crypto assets as such, and none is a forum comment with sarcasm or slang."
+    yield "- Few training texts are about crypto assets, and none is a forum comment with sarcasm or slang."
     yield "- There is no head for mentions: every company in a text gets the text's own sentiment, which is wrong where a"
     yield "  text praises one and blames another."
     yield f"- Only the first {recipe.max_tokens} tokens are read."
+    if any(said.contrary for said in events):
+        yield ""
+        yield "Headlines of the days above that were called against what the day mostly was, the first three of each; some of"
+        yield "them rightly, since on a day of crisis not every headline is bad news:"
+        yield ""
+        for said in events:
+            for title in said.contrary[:3]:
+                yield f"- {said.event.entity}: {title}"

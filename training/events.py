@@ -30,11 +30,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Of an event's documents, how many were called negative, and the sum of their probability of being so."""
+    """What was said of an event's documents.
+
+    Attributes:
+        negative: how many were called negative.
+        expected_negative: the sum of their probabilities of being so.
+        contrary: the titles that were called against the event's polarity.
+    """
 
     event: Event
     negative: int
     expected_negative: float
+    contrary: tuple[str, ...]
 
 
 def read_events(known_events: Path, stream: Path) -> list[Event]:
@@ -65,9 +72,10 @@ def hear(engine: Engine, events: Iterable[Event]) -> list[Said]:
     """What the engine says of each event's titles."""
     said = []
     for event in events:
-        negative = negatives(engine, event.titles)
-        called = sum(is_top for is_top, _ in negative)
-        said.append(Said(event, called, round(sum(p for _, p in negative), 2)))
+        called = negatives(engine, event.titles)
+        mostly = event.polarity == "negative"
+        contrary = tuple(title for title, (top, _) in zip(event.titles, called, strict=True) if top != mostly)
+        said.append(Said(event, sum(top for top, _ in called), round(sum(p for _, p in called), 2), contrary))
     return said
 
 

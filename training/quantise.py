@@ -78,6 +78,10 @@ class _Rewrite:
                 self._lookup(node)
             else:
                 self._nodes.append(node)
+        for node in self._nodes:
+            # The exporter notes where in which source file a node came from: paths of the machine that trained.
+            del node.metadata_props[:]
+            node.doc_string = ""
         used = {name for node in self._nodes for name in node.input}
         kept = [t for t in graph.initializer if t.name in used]
         new = helper.make_graph(self._nodes, graph.name, graph.input, graph.output, [*kept, *self._added.values()])

@@ -14,7 +14,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from contracts.errors import UserError
-from contracts.messages import Sentiment
 from inference.bundle import shipped
 from inference.scoring import Scored, Scorer, TextToScore, load_scorer
 from text.language import language
@@ -24,7 +23,7 @@ app = typer.Typer(add_completion=False)
 
 LANGUAGES = ("en",)
 TEXTS_AT_ONCE = 256
-SHORT: dict[Sentiment, str] = {"negative": "neg", "neutral": "neu", "positive": "pos"}
+SHORT = {"negative": "neg", "neutral": "neu", "positive": "pos"}
 
 
 @app.command()
@@ -69,8 +68,8 @@ def as_object(text: str, result: Scored) -> dict[str, Any]:
         "text": text,
         "bundle": result.bundle,
         "topic": _likeliest(result.topic),
-        "sentiment": _likeliest(dict(result.sentiment)),
-        "probabilities": {"topic": _rounded(result.topic), "sentiment": _rounded(dict(result.sentiment))},
+        "sentiment": _likeliest(result.sentiment),
+        "probabilities": {"topic": _rounded(result.topic), "sentiment": _rounded(result.sentiment)},
     }
 
 
@@ -97,7 +96,7 @@ def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
 def _table() -> Table:
     table = Table()
     table.add_column("text", overflow="fold")
-    table.add_column("topic", min_width=22)
+    table.add_column("topic", min_width=17)
     table.add_column("sentiment", no_wrap=True)
     for label in SHORT.values():
         table.add_column(label, justify="right", no_wrap=True)
@@ -111,7 +110,7 @@ def _add_row(table: Table, text: str, result: Scored) -> None:
         return
     topic = _likeliest(result.topic)
     colours = {"negative": "red", "neutral": "default", "positive": "green"}
-    sentiment = _likeliest(dict(result.sentiment))
+    sentiment = _likeliest(result.sentiment)
     table.add_row(
         shown,
         f"{topic} {result.topic[topic]:.2f}",

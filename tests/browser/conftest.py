@@ -92,8 +92,9 @@ def desk(kafka_address: str, tmp_path: Path) -> Iterator[RunningDesk]:
     assert died == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """One browser per file: Playwright keeps an event loop running, in which the async tests of other files could not run."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from contracts.clock import DAY_MS
+from contracts.evidence import WindowEvidence
 from contracts.messages import Severity, Transition
 from contracts.series import entity_of, topic_of
 
@@ -62,11 +63,28 @@ def subject(series: str, names: Mapping[str, str]) -> str:
     return ", ".join(parts) or "all documents"
 
 
-def alert_line(transition: Transition, desk: str) -> str:
-    """One readable line for an alert that fires, with the address of its evidence (Rich markup; texts are escaped)."""
+def span(minutes: int) -> str:
+    """A window's length: `15 min`, `24 h`."""
+    return f"{minutes // 60} h" if minutes >= 60 and minutes % 60 == 0 else f"{minutes} min"
+
+
+def alert_line(transition: Transition, names: Mapping[str, str], desk: str) -> str:
+    """One readable line for an alert that fires, with the address of its evidence (Rich markup)."""
     style = _STYLE[transition.severity]
-    why = transition.why.replace("[", r"\[")
-    return f"[{style}]{transition.severity:<8}[/] {moment(transition.at_ms)}  {why}  {desk}/alert/{transition.alert}"
+    whom = subject(transition.series, names).replace("[", r"\[")
+    window = decisive(transition)
+    counts = f"{window.negative} of {window.all} texts negative in {span(window.minutes)}" if window else ""
+    usual = f", {window.expected_negative:.1f} expected" if window else ""
+    return (
+        f"[{style}]{transition.severity:<8}[/] {moment(transition.at_ms)}  [bold]{whom}[/]: {counts}{usual}  "
+        f"{desk}/alert/{transition.alert}"
+    )
+
+
+def decisive(transition: Transition) -> WindowEvidence | None:
+    """The window that decided."""
+    evidence = transition.evidence
+    return next((window for window in evidence.windows if window.minutes == evidence.window), None)
 
 
 @dataclass(slots=True)
@@ -93,22 +111,35 @@ class Story:
         return transition.page
 
     def rows(self, names: Mapping[str, str]) -> list[tuple[str, ...]]:
-        """The table of alerts, in the order in which they fired: fired, severity, rule, whom, counts, S, ended, paged."""
+        """The table of alerts, in the order in which they fired, as COLUMNS names them."""
         out: list[tuple[str, ...]] = []
         for alert, fired in sorted(self.fired.items(), key=lambda item: item[1].at_ms):
             last = self.newest[alert]
-            window = next((w for w in fired.evidence.windows if w.minutes == fired.evidence.window), None)
-            counts = f"{window.negative} of {window.all}, expected {window.expected_negative:.1f}" if window else ""
+            window = decisive(fired)
+            counts = f"{window.negative} of {window.all}" if window else ""
+            usual = f"{window.expected_negative:.1f}" if window else ""
+            within = span(window.minutes) if window else ""
             ended = moment(last.resolved_ms) if last.resolved_ms else "open"
-            paged = "history, not paged" if fired.learning else "paged" if fired.page else "recorded"
+            paged = "learning" if fired.learning else "paged" if fired.page else "recorded"
             whom = subject(fired.series, names)
             out.append(
-                (moment(fired.at_ms), last.severity, fired.rule, whom, counts, f"{fired.score:.1f}", ended, paged)
+                (
+                    moment(fired.at_ms),
+                    last.severity,
+                    fired.rule,
+                    whom,
+                    counts,
+                    within,
+                    usual,
+                    f"{fired.score:.1f}",
+                    ended,
+                    paged,
+                )
             )
         return out
 
 
-COLUMNS = ("fired (UTC)", "severity", "rule", "whom", "negative texts", "S", "ended (UTC)", "")
+COLUMNS = ("fired (UTC)", "severity", "rule", "whom", "negative", "in", "expected", "S", "ended (UTC)", "told")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from tocsin.stack.state import State
 
 app = typer.Typer(add_completion=False)
 PLAIN_EVERY_MS = 10_000
+PLAIN_WIDTH = 140  # where no terminal says how wide it is, a table is not folded
 # A home of its own, wiped at every start: never the one that holds somebody's data.
 DEMO_HOME = Path(".tocsin-demo")
 HomeOption = Annotated[Path, typer.Option("--home", help="Folder of the demo; wiped when it starts.")]
@@ -50,6 +51,8 @@ def demo(
     slowly enough to watch, and the rest of November quickly. Ctrl-C stops everything.
     """
     console, clock = Console(), WallClock()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
     folder = (home / "demo").expanduser().resolve()
     local.down(home, clock, wipe=True)  # the last demo's end is not this one's beginning
     with ends_like_ctrl_c():
@@ -68,8 +71,10 @@ def demo(
                 f"The desk: [link={state.desk}]{state.desk}[/link]   (a replay of 2022; nothing here is news)"
             )
             console.print(f"More while it runs: tocsin status --home {home}", highlight=False)
-            story = _watch(console, state, clock)
-            _conclude(console, story, folder)
+            entities = read_watchlist(folder / "watchlist.yaml")
+            names = {entity.id: entity.name for entity in entities}
+            story = _watch(console, state, names, clock)
+            _conclude(console, story, names)
             if not end:
                 console.print(f"The desk keeps serving at {state.desk}. Ctrl-C stops everything.")
                 wait_for_ctrl_c()
@@ -86,7 +91,7 @@ def configure(folder: Path) -> None:
     (folder / "sources.yaml").write_text(demo_story.sources_yaml(stream), encoding="utf-8")
 
 
-def _watch(console: Console, state: State, clock: Clock) -> Story:
+def _watch(console: Console, state: State, names: dict[str, str], clock: Clock) -> Story:
     """Follow the flow until everything replayed has been evaluated."""
     story = Story({}, {})
     consumer = KafkaConsumer(bootstrap_servers=state.kafka.split(","), enable_auto_commit=False)
@@ -114,7 +119,7 @@ def _watch(console: Console, state: State, clock: Clock) -> Story:
                             heartbeat = codec.decode(SourceHeartbeat, record.value)
                         elif story.add(transition := codec.decode(Transition, record.value)):
                             console.print(
-                                demo_story.alert_line(transition, state.desk), soft_wrap=True, highlight=False
+                                demo_story.alert_line(transition, names, state.desk), soft_wrap=True, highlight=False
                             )
                     except Rejected as error:
                         console.print(f"unreadable record in {record.topic}: {error}", markup=False)
@@ -140,17 +145,20 @@ def _where(heartbeat: SourceHeartbeat, evaluated_s: int) -> str:
     return f"{phase}, {demo_story.moment(max(evaluated_s * 1000, replay.start_ms if replay else 0))} UTC"
 
 
-def _conclude(console: Console, story: Story, folder: Path) -> None:
-    entities = read_watchlist(folder / "watchlist.yaml")
-    table = Table(*COLUMNS, title="Alerts of the replay", box=None, pad_edge=False)
-    for row in story.rows({entity.id: entity.name for entity in entities}):
-        table.add_row(*row, style="dim" if row[-1] != "paged" else None)
+def _conclude(console: Console, story: Story, names: dict[str, str]) -> None:
+    table = Table(title="Alerts of the replay", box=None, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(
+            column, no_wrap=True, justify="right" if column in ("negative", "in", "expected", "S") else "left"
+        )
+    for row in story.rows(names):
+        table.add_row(*row, style=None if row[-1] == "paged" else "dim")
     console.print(table)
     crises = demo_story.read_crises(demo_story.shipped("crypto_2022_known_events.csv"))
     alerts: list[demo_story.Rang] = [
         (t.series, t.rule, t.at_ms, story.newest[a].resolved_ms) for a, t in story.fired.items()
     ]
     known = Table("day", "whom", "what", "wanted", "found", "as wanted", title="Known events of the stream", box=None)
-    for row in demo_story.crisis_rows(crises, alerts, {entity.name: entity.id for entity in entities}):
+    for row in demo_story.crisis_rows(crises, alerts, {name: entity for entity, name in names.items()}):
         known.add_row(*row)
     console.print(known)

@@ -2,12 +2,13 @@
 
 For a window with K negative of N distinct texts the score is
 
-    S = min(-log10 p_count, 8) - log10 p_share - log10 windows + credit
+    S = min(-log10 p_count, cap) - log10 p_share - log10 windows + credit
 
 p_count is the negative-binomial chance of at least K where the baseline expects M = level * share * local * ticks of the
 group clock. p_share is the Beta-binomial chance of at least K negative among N. Two kinds of evidence, the first capped,
-because real volumes burst; the last term pays for looking at several windows (Bonferroni). A window is tested only when a
-negative text came, K reaches the rule's minimum, and K is more than the usual share of N. The alert's S is the largest.
+because real volumes burst; the third term pays for looking at several windows (Bonferroni). A window is tested only when a
+negative text came, K reaches the rule's minimum, and K is more than the usual share of N. The alert's S is that of the
+window that exceeds its threshold most.
 
 Windows span 5, 15 and 60 minutes, and for a series that expects fewer than 2 texts in them also 6 and 24 hours: what is
 written about a small company comes a few texts a day. These are credited with being looked at afresh less often. What is
@@ -39,7 +40,9 @@ LONG = (360, 1440)
 ALL_WINDOWS = (*SHORT, *LONG)
 SPARSE_TEXTS = 2.0  # a long window is for series that expect fewer texts in it
 LONG_TRUST = 3.0  # a long window is looked at once the baseline rests on this many times its span
-COUNT_CAP = 8.0
+# Beyond these the count adds no evidence: real volumes burst, those of series that are seldom written about most of all. At
+# the cap a share of p 0.01 is still needed to ring in an hour's window, of 0.1 in 6 hours', of 0.3 in a day's.
+COUNT_CAP = {5: 8.0, 15: 8.0, 60: 8.0, 360: 5.75, 1440: 5.75}
 LEARNED_UNIT = 10.0  # see alerts/windows.py
 COLUMN: dict[Rule, int] = {"negative": 1, "volume": 0, "viral": 2}
 # A window of 6 hours is looked at afresh 4 times a day and one of 24 hours once, one of 5 minutes 288 times: the same p
@@ -49,7 +52,7 @@ ESCAPED = 0.12  # of the copies, how many pass for distinct texts
 SHARE_NORMAL = 2.0  # -log10 p_share below which a share counts as normal
 VIRAL_COPIES = 3  # copies per distinct text that make a flood of one of many
 LATE_TESTED_MINUTES = 60
-CRITICAL_ABOVE, CRITICAL_TEXTS = 2.0, 10
+CRITICAL_ABOVE, CRITICAL_TEXTS = 1.0, 8
 
 
 class Test(NamedTuple):
@@ -182,7 +185,9 @@ def _weigh_negative(one: Look, local: float, looked_at: int, minimum: int) -> Te
     p_share = share_tail(negative_texts, texts, share * usual.worth, (1.0 - share) * usual.worth)
     score = 0.0
     if negative_texts >= minimum and negative_texts > texts * share:
-        score = max(0.0, min(evidence(p_count), COUNT_CAP) + evidence(p_share) + CREDIT[minutes] - log10(looked_at))
+        score = max(
+            0.0, min(evidence(p_count), COUNT_CAP[minutes]) + evidence(p_share) + CREDIT[minutes] - log10(looked_at)
+        )
     return Test(
         minutes, begin, end, counts, expected, expected * share, ticks, usual, share, p_count, p_share, looked_at, score
     )
@@ -242,8 +247,8 @@ def onset(test: Test, windows: Windows, clock: GroupClock) -> int:
 def severity(rule: Rule, score: float, open_at: float, negatives: int) -> Severity:
     """How loud.
 
-    `volume` and `viral` are for information; `negative` warns, and is critical when it is both far beyond the threshold
-    (2 more, a hundred times less likely) and broad (10 distinct negative texts or more).
+    `volume` and `viral` are for information; `negative` warns, and is critical when it is both well beyond the threshold
+    (1 more, ten times less likely) and broad (8 distinct negative texts or more).
     """
     if rule != "negative":
         return "info"

@@ -29,7 +29,7 @@ def history() -> list[Counted]:
 
 def test_a_crisis_of_a_few_texts_a_day_rings_once() -> None:
     (alert,) = run(history())
-    assert (alert.series, alert.rule, alert.severity) == ("entity:acme", "negative", "warning")
+    assert (alert.series, alert.rule, alert.severity) == ("entity:acme", "negative", "critical")
     assert START_MS + 30 * 24 * HOUR_MS <= alert.onset_ms < alert.fired_ms < START_MS + 31 * 24 * HOUR_MS
     assert alert.resolved_ms is not None
     assert alert.negative == alert.all - 1 or alert.negative == alert.all

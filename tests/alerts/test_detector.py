@@ -132,9 +132,17 @@ def test_a_bundle_that_says_negative_more_often_is_expected_to() -> None:
 
 
 def test_the_same_p_in_a_slow_window_counts_for_more() -> None:
-    hour, day = ring(look(10, 8, minutes=60, ticks=1.0)), ring(look(10, 8, minutes=1440, ticks=1.0))
-    assert day.p_count == hour.p_count
+    hour, day = ring(look(9, 4, minutes=60, ticks=3.0)), ring(look(9, 4, minutes=1440, ticks=3.0))
+    assert day.p_count == hour.p_count > 10**-5.75
     assert day.score - hour.score == pytest.approx(2.46, abs=0.01)
+
+
+@pytest.mark.parametrize("minutes", detector.ALL_WINDOWS)
+def test_however_much_is_written_the_share_must_be_unusual_too(minutes: int) -> None:
+    looked_at = len(detector.SHORT) if minutes <= 60 else len(detector.ALL_WINDOWS)
+    flood = weigh("negative", look(300, 66, minutes=minutes, ticks=1.0), 1.0, looked_at, 4)
+    assert flood.p_count < 1e-8
+    assert flood.score < RULES.negative.open_at(minutes)
 
 
 def test_a_late_text_is_judged_in_windows_that_end_when_it_was_published() -> None:
@@ -168,9 +176,9 @@ def test_the_onset_is_the_first_bucket_with_more_than_expected() -> None:
 @pytest.mark.parametrize(
     ("rule", "score", "negatives", "severity"),
     [
-        ("negative", 9.6, 30, "warning"),
-        ("negative", 11.6, 9, "warning"),
-        ("negative", 11.6, 10, "critical"),
+        ("negative", 10.4, 30, "warning"),
+        ("negative", 10.6, 7, "warning"),
+        ("negative", 10.6, 8, "critical"),
         ("volume", 50.0, 10, "info"),
         ("viral", 50.0, 10, "info"),
     ],

@@ -23,6 +23,7 @@ test: test-env train-env  ## Set up, check style, types and import direction, ru
 	$(SERVE) -m ruff check .
 	$(SERVE) -m ruff format --check .
 	$(SERVE) -m mypy
+	$(TRAIN) -m mypy training
 	.venv/bin/lint-imports
 	$(SERVE) -m pytest --ignore tests/training
 	$(TRAIN) -m pytest tests/training

@@ -25,17 +25,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import log10
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from alerts.baseline import Known, Usual
 from alerts.rules import RuleSettings
 from alerts.season import GroupClock
 from alerts.tails import count_tail, evidence, share_tail
 from alerts.windows import Sums, Windows, place, width
-from contracts.messages import Rule, Severity
-from contracts.series import DISTINCT_POSITIONS
+from contracts.messages import Rule, Severity, Topic
+from contracts.series import DISTINCT_POSITIONS, entity_of, topic_of
 
 SHORT = (5, 15, 60)
+TOPICS = len(get_args(Topic))
 LONG = (360, 1440)
 ALL_WINDOWS = (*SHORT, *LONG)
 SPARSE_TEXTS = 2.0  # a long window is for series that expect fewer texts in it
@@ -120,7 +121,9 @@ def look(windows: Windows, known: Known, clock: GroupClock, end: int) -> list[Lo
     return looks
 
 
-def strongest(rule: Rule, looks: Sequence[Look], local: float, settings: RuleSettings) -> tuple[Test | None, int]:
+def strongest(
+    rule: Rule, looks: Sequence[Look], local: float, settings: RuleSettings, slices: int = 1
+) -> tuple[Test | None, int]:
     """(the window that exceeds its threshold most, or misses it least; minutes of the longest that reaches it, or 0).
 
     The first is None when no window has an S above 0.
@@ -130,6 +133,7 @@ def strongest(rule: Rule, looks: Sequence[Look], local: float, settings: RuleSet
         looks: of one moment.
         local: local level R.
         settings: of the rule.
+        slices: into how many series the same texts are cut, all of which are looked at; see `slices_of`.
     """
     best: Test | None = None
     most, longest = 0.0, 0
@@ -137,7 +141,7 @@ def strongest(rule: Rule, looks: Sequence[Look], local: float, settings: RuleSet
     for one in looks:
         if one.counts[column] < settings.minimum:
             continue
-        test = weigh(rule, one, local, len(looks), settings.minimum)
+        test = weigh(rule, one, local, len(looks) * slices, settings.minimum)
         if test.score <= 0.0:
             continue
         margin = test.score - settings.open_at(one.minutes)
@@ -216,13 +220,21 @@ def _weigh_volume(one: Look, local: float, looked_at: int, minimum: int, *, vira
     )  # fmt: skip
 
 
-def again(rule: Rule, minutes: int, windows: Windows, known: Known, clock: GroupClock, minimum: int) -> Test:
+def slices_of(series: str) -> int:
+    """An entity's texts are looked at once more by topic: each of its topics pays for being one of many (Bonferroni)."""
+    return TOPICS if entity_of(series) and topic_of(series) else 1
+
+
+def again(
+    rule: Rule, minutes: int, windows: Windows, known: Known, clock: GroupClock, minimum: int, slices: int = 1
+) -> Test:
     """The window of an open alert as it stands now, whether or not a text has come."""
     last, begins = spans(windows.now, windows.now, (minutes,))
     counts = windows.sums(begins, last)[0]
     ticks = clock.at(last) - clock.at(begins[0] - 1)
     one = Look(minutes, begins[0], last, counts, ticks, usual_outside(known, counts, ticks))
-    return weigh(rule, one, known.local, len(SHORT) if minutes <= SHORT[-1] else len(ALL_WINDOWS), minimum)
+    looked_at = len(SHORT) if minutes <= SHORT[-1] else len(ALL_WINDOWS)
+    return weigh(rule, one, known.local, looked_at * slices, minimum)
 
 
 def onset(test: Test, windows: Windows, clock: GroupClock) -> int:

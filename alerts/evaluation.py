@@ -217,6 +217,7 @@ class Evaluation:
             return
         now = self._now(second)
         looks: Sequence[Look] | None = None
+        slices = detector.slices_of(series)
         for rule, came in zip(DECIDED, (negatives, fresh, copies), strict=True):
             if (not came and rule not in state.alerts) or not _grown_up(rule, series, clock):
                 continue
@@ -226,10 +227,10 @@ class Evaluation:
             if came and settings.enabled and windows.last_day(detector.COLUMN[rule]) >= settings.minimum:
                 if looks is None:
                     looks = detector.look(windows, known, clock, minute)
-                best, rang = detector.strongest(rule, looks, known.local, settings)
+                best, rang = detector.strongest(rule, looks, known.local, settings, slices)
                 for end in late if rule == "negative" else ():
                     before = detector.look(windows, known, clock, end)
-                    test, longest = detector.strongest(rule, before, known.local, settings)
+                    test, longest = detector.strongest(rule, before, known.local, settings, slices)
                     if test is not None and longest and (not rang or best is None or test.score > best.score):
                         best, rang = test, max(rang, longest)
             if rang or rule in state.alerts:
@@ -303,7 +304,9 @@ class Evaluation:
                 state.windows.compact(minute)
                 state.baseline.fold(clock)
                 known = known or state.baseline.known(clock)
-                test = detector.again(rule, alert.window, state.windows, known, clock, settings.minimum)
+                test = detector.again(
+                    rule, alert.window, state.windows, known, clock, settings.minimum, detector.slices_of(series)
+                )
             for step in alert.passed(settings, now, None if test is None else test.score):
                 state.windows.compact(minute)
                 state.baseline.fold(clock)
@@ -340,7 +343,9 @@ class Evaluation:
         else:
             book.open.pop(series, None)
         if test is None or (step.state != "resolved" and test.score < settings.close):
-            test = detector.again(alert.rule, alert.window, state.windows, known, clock, settings.minimum)
+            test = detector.again(
+                alert.rule, alert.window, state.windows, known, clock, settings.minimum, detector.slices_of(series)
+            )
         name = explain.name_of(series, self._names)
         self._drafts.append(
             explain.draft(step, alert, series, group, name, test, state.windows, known, clock, settings)

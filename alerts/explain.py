@@ -69,16 +69,16 @@ def draft(
         late=step.late,
         learning=step.learning,
         why=why(step.state, alert, name, test),
-        evidence=evidence(alert.rule, test, windows, known, clock, settings),
+        evidence=evidence(alert.rule, test, windows, known, clock, settings, detector.slices_of(series)),
     )
 
 
 def evidence(
-    rule: Rule, test: Test, windows: Windows, known: Known, clock: GroupClock, settings: RuleSettings
+    rule: Rule, test: Test, windows: Windows, known: Known, clock: GroupClock, settings: RuleSettings, slices: int = 1
 ) -> Evidence:
     """The evidence of an alert whose strongest window is `test`, without its documents."""
     shown = [
-        detector.again(rule, minutes, windows, known, clock, settings.minimum)
+        detector.again(rule, minutes, windows, known, clock, settings.minimum, slices)
         for minutes in detector.ALL_WINDOWS
         if minutes != test.minutes
     ]

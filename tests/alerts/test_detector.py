@@ -185,3 +185,14 @@ def test_the_onset_is_the_first_bucket_with_more_than_expected() -> None:
 )
 def test_severity_needs_both_surprise_and_breadth(rule: Rule, score: float, negatives: int, severity: str) -> None:
     assert detector.severity(rule, score, 9.5, negatives) == severity
+
+
+def test_an_entity_s_topic_pays_for_being_one_of_many() -> None:
+    assert [detector.slices_of(series) for series in ("all", "topic:politics", "entity:ftx")] == [1, 1, 1]
+    slices = detector.slices_of("entity:ftx/topic:politics")
+    looks = [look(20, 12)]
+    alone, _ = detector.strongest("negative", looks, 1.0, RULES.negative)
+    sliced, _ = detector.strongest("negative", looks, 1.0, RULES.negative, slices)
+    assert alone is not None
+    assert sliced is not None
+    assert alone.score - sliced.score == pytest.approx(1.146, abs=0.001)

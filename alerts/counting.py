@@ -13,8 +13,8 @@ from struct import Struct
 from typing import Literal
 
 import msgpack
-from alerts.evaluation import Entry
 
+from alerts.evaluation import Entry
 from alerts.references import pack_body
 from contracts.codec import decode
 from contracts.errors import Rejected

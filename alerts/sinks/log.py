@@ -15,7 +15,7 @@ class LogSink:
     def __init__(self, desk_url: str) -> None:
         self._desk_url = desk_url
 
-    def send(self, transition: Transition, now_ms: int) -> None:  # noqa: ARG002 - a sink's signature
+    def send(self, transition: Transition, now_ms: int) -> None:
         """Never fails."""
         log.warning(
             transition.why,

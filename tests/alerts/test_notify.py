@@ -91,8 +91,12 @@ def test_a_webhook_posts_the_transition_signed_with_its_key(receiver: Receiver) 
     assert verify(KEY, body, signature, 5)
 
 
-@pytest.mark.parametrize(("status", "permanent", "after"), [(500, False, None), (429, False, 1.0), (400, True, None), (302, True, None)])
-def test_an_answer_says_whether_to_try_again(receiver: Receiver, status: int, permanent: bool, after: float | None) -> None:
+@pytest.mark.parametrize(
+    ("status", "permanent", "after"), [(500, False, None), (429, False, 1.0), (400, True, None), (302, True, None)]
+)
+def test_an_answer_says_whether_to_try_again(
+    receiver: Receiver, status: int, permanent: bool, after: float | None
+) -> None:
     receiver.answers = [status]
     with pytest.raises(DeliveryError) as error:
         WebhookSink(receiver.url, KEY, 5, "").send(transition(), now_ms=0)
@@ -136,7 +140,9 @@ def test_from_kafka_to_the_receiver_once_per_key_through_failures_and_a_restart(
     settings, routes = read_settings(environment), read_routes(path)
     receiver.answers = [503, 429]
     alert = "ab" * 16
-    sent = [transition(alert=alert, number=number) for number in (2, 3, 3)] + [transition(alert=alert, number=4, page=False)]
+    sent = [transition(alert=alert, number=number) for number in (2, 3, 3)] + [
+        transition(alert=alert, number=4, page=False)
+    ]
     producer = KafkaProducer(bootstrap_servers=kafka_address, acks="all")
     for each in sent:
         producer.send("alerts", key=alert.encode(), value=codec.encode(each), headers=codec.headers(each))
@@ -173,6 +179,6 @@ def test_from_kafka_to_the_receiver_once_per_key_through_failures_and_a_restart(
 def test_a_mistake_in_the_routes_is_named(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "routes.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match="routes.yaml") as error:
+    with pytest.raises(UserError, match=r"routes\.yaml") as error:
         read_routes(path)
     assert says in str(error.value)

@@ -48,12 +48,16 @@ def test_in_a_replay_the_slowest_partition_decides() -> None:
 
 
 def test_a_kept_promise_moves_event_time_where_nothing_came() -> None:
-    found = replay_watermark_s(progress({0: 8, 1: 3}, {0: 100_000, 1: 60_000}, {0: 9, 1: 4}), [heartbeat(90_000, {0: 9, 1: 4})])
+    found = replay_watermark_s(
+        progress({0: 8, 1: 3}, {0: 100_000, 1: 60_000}, {0: 9, 1: 4}), [heartbeat(90_000, {0: 9, 1: 4})]
+    )
     assert found == 89
 
 
 def test_a_promise_about_documents_not_yet_counted_is_not_believed() -> None:
-    found = replay_watermark_s(progress({0: 7, 1: 3}, {0: 70_000, 1: 60_000}, {0: 9, 1: 4}), [heartbeat(90_000, {0: 9, 1: 4})])
+    found = replay_watermark_s(
+        progress({0: 7, 1: 3}, {0: 70_000, 1: 60_000}, {0: 9, 1: 4}), [heartbeat(90_000, {0: 9, 1: 4})]
+    )
     assert found == 59
 
 

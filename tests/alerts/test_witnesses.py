@@ -10,7 +10,9 @@ from contracts.messages import Score
 AT_S = 1_667_900_000
 
 
-def reference(number: int, *, p: float = 0.9, story: int | None = None, author: str = "", minutes_ago: int = 0) -> Reference:
+def reference(
+    number: int, *, p: float = 0.9, story: int | None = None, author: str = "", minutes_ago: int = 0
+) -> Reference:
     return Reference(
         visible_s=AT_S - minutes_ago * 60,
         p_negative=p,

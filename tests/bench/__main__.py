@@ -1,6 +1,6 @@
 """`make bench`: every measurement the documents quote, one after another, each a script of its own.
 
-    python tests/bench [NAME ...]
+python tests/bench [NAME ...]
 """
 
 from __future__ import annotations

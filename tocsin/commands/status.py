@@ -76,7 +76,7 @@ def _show(console: Console, state: State, rows: list[Row]) -> None:
     table.add_column("state", no_wrap=True)
     table.add_column("up", justify="right", no_wrap=True)
     table.add_column("lag", justify="right", no_wrap=True)
-    table.add_column("a second", justify="right", no_wrap=True)
+    table.add_column("docs/s", justify="right", no_wrap=True)
     table.add_column("newest event (UTC)", no_wrap=True)
     table.add_column("at", no_wrap=True)
     for row in rows:

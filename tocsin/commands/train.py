@@ -83,5 +83,5 @@ def _sentence(validation: dict[str, dict[str, float]]) -> str:
 
 def _events() -> tuple[Path, Path] | None:
     streams = Path(str(files("tocsin") / "streams"))
-    found = streams / "known_events.csv", streams / "crypto_2022_en_3src.csv.gz"
+    found = streams / "crypto_2022_known_events.csv", streams / "crypto_2022_en_3src.csv.gz"
     return found if all(path.is_file() for path in found) else None

@@ -100,6 +100,8 @@ def _window(test: Test) -> WindowEvidence:
     spread = 1.96 * sqrt(total * max(0.0, 1.0 - total / distinct)) if distinct else 0.0
     return WindowEvidence(
         minutes=test.minutes,
+        start_ms=test.begin * MINUTE_MS,
+        end_ms=(test.end + 1) * MINUTE_MS,
         negative=negatives,
         all=distinct,
         copies=copies,

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from contracts.clock import Clock, WallClock
-from contracts.errors import Inconsistent, UserError
+from contracts.errors import TocsinError
 from contracts.settings import Settings, read_settings
 from stream.monitoring import configure_logging, say_ready, serve_metrics
 
@@ -124,7 +124,7 @@ def main() -> None:
         log.info("starting", metrics=f"http://127.0.0.1:{port}/metrics")
         STAGES[arguments.stage](settings, arguments.slot, WallClock())
         log.info("stopped")
-    except (UserError, Inconsistent) as error:
+    except TocsinError as error:
         # One line is what an operator needs; the supervisor keeps trying, so that mending the cause is enough.
         sys.stderr.write(f"{arguments.stage} {arguments.slot}: {error}\n")
         sys.exit(2)

@@ -42,6 +42,8 @@ class Cursor(BaseModel):
         newest_ms: event time of the newest document.
         moved_ms: wall time when `line` last moved.
         ends: partition of `documents` -> end offset.
+        read_from: partition of `documents` -> offset from which a new owner reads back. It follows `ends` only when what was
+            read back has been passed: moved earlier, a second kill would forget what the first one left unsaved.
         done: whether there is nothing more to read.
     """
 
@@ -53,6 +55,7 @@ class Cursor(BaseModel):
     newest_ms: int = 0
     moved_ms: int = 0
     ends: dict[int, int] = Field(default_factory=dict)
+    read_from: dict[int, int] = Field(default_factory=dict)
     done: bool = False
 
 

@@ -75,6 +75,7 @@ class SourceLoop:
     _log: DocumentsLog = field(init=False)
     _unsaved: set[str] = field(init=False)
     _recent: deque[int] = field(init=False)
+    _rows_at_start: int = field(init=False, default=0)
     _beaten_ms: int = field(init=False, default=0)
 
     def run(self, stop: threading.Event) -> None:
@@ -132,8 +133,9 @@ class SourceLoop:
         if saved:
             self.clock.sleep(SETTLE_S)
         self._cursor = saved or Cursor(fingerprint=fingerprint, event_ms=self._survey.promises_ms[0])
-        self._unsaved, ends = self._log.published_since(self._cursor.ends)
+        self._unsaved, ends = self._log.published_since(self._cursor.read_from)
         self._cursor = self._cursor.model_copy(update={"ends": ends})
+        self._rows_at_start = self._cursor.rows_done
         schedule = self.spec.schedule(self._survey.start_ms)
         self._pace = Pace.resumed(schedule, self._cursor.event_ms, self.clock.wall_ms())
         self._recent = deque(maxlen=RECENT_ITEMS)
@@ -235,14 +237,19 @@ class SourceLoop:
         last = next((due.index for due in reversed(batch) if due.index is not None), None)
         if last is not None:
             self._pace.taken(self._survey.times_ms[last], now_ms)
+        rows_done = self._cursor.rows_done + len(batch)
+        ends = self._cursor.ends | ends
+        # An owner that was killed left at most one batch unsaved: it lies within that many rows of where this one began.
+        passed = rows_done - self._rows_at_start >= BATCH_ROWS
         self._cursor = self._cursor.model_copy(
             update={
                 "line": batch[-1].row.line,
-                "rows_done": self._cursor.rows_done + len(batch),
+                "rows_done": rows_done,
                 "items": self._cursor.items + len(published),
                 "newest_ms": max([self._cursor.newest_ms, *published]),
                 "moved_ms": now_ms,
-                "ends": self._cursor.ends | ends,
+                "ends": ends,
+                "read_from": ends if passed else self._cursor.read_from,
             }
         )
         self._advance(now_ms)

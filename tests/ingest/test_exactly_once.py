@@ -108,3 +108,21 @@ def test_what_was_published_before_redis_was_lost_is_not_published_again(ingest:
     ingest.start()
     ingest.until(lambda: any(beat.replay and beat.replay.done for beat in ingest.heartbeats()[beats:]))
     assert ingest.published() == 500
+
+
+def test_a_second_kill_before_the_first_row_forgets_nothing(ingest: Ingest) -> None:
+    """The first kill leaves a batch sent and unsaved; the next owners beat and are killed before they pass it."""
+    _write(ingest.folder / "again.csv", "again", ROWS)
+    ingest.sources(_source("again", "again.csv"))
+    ingest.start()
+    ingest.until(lambda: ingest.published() >= 1)
+    ingest.kill()
+    for _ in range(3):
+        ingest.start()
+        before = ingest.log().count("owning the source")
+        ingest.until(lambda before=before: ingest.log().count("owning the source") > before)  # type: ignore[misc]
+        ingest.kill()
+    ingest.start()
+    ingest.until(ingest.done)
+    counted = Counter(document.title.partition(":")[0] for document in ingest.documents())
+    assert counted == Counter({f"again item {number}": 1 for number in range(ROWS)})

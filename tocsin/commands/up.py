@@ -53,9 +53,11 @@ def up(
             state = local.up(options, settings.kafka, clock, say)
         _show(console, state, clock.wall_ms() - began)
         if foreground:
-            console.print("Ctrl-C stops everything.")
             try:
+                console.print("Ctrl-C stops everything.")
                 wait_for_ctrl_c()
+            except KeyboardInterrupt:
+                console.print("Stopping.")  # it came before the wait began
             finally:
                 with console.status("stopping"):
                     local.down(home, clock, wipe=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contracts.config_file import read_yaml
 from contracts.errors import UserError
 
 
@@ -63,12 +63,7 @@ def read_routes(path: Path) -> Routes:
     Raises:
         UserError: naming the file, the place and what to do.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file; `tocsin init` writes one") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML in UTF-8: {error}") from error
+    content = read_yaml(path)
     try:
         routes = Routes.model_validate(content)
     except ValidationError as error:

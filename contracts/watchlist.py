@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from contracts.config_file import read_yaml
 from contracts.errors import UserError
 
 
@@ -40,12 +40,7 @@ def read_watchlist(path: Path) -> list[WatchedEntity]:
     Raises:
         UserError: naming the file, the entry and what to do.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file; `tocsin init` writes one") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML in UTF-8: {error}") from error
+    content = read_yaml(path)
     rows = content.get("entities") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected a list of entities under `entities:`")

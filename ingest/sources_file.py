@@ -15,9 +15,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from contracts.config_file import read_yaml
 from contracts.errors import UserError
 from ingest.dates import parse_time_ms
 from ingest.replay import FIELDS
@@ -93,14 +93,7 @@ def read_sources(path: Path) -> list[ReplaySource]:
     Raises:
         UserError: naming the file, the entry, the field and what to do.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file; `tocsin init` writes one") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML in UTF-8: {' '.join(str(error).split())}") from error
+    content = read_yaml(path)
     rows = content.get("sources") if isinstance(content, dict) else None
     if not isinstance(rows, list):
         raise UserError(f"{path}: expected a list under `sources:`")

@@ -79,7 +79,7 @@ class Aggregator(BaseModel):
 class Evaluator(BaseModel):
     """Windows to alerts."""
 
-    tick_s: float = Field(default=0.25, description="between two looks at what is dirty")
+    tick_s: float = Field(default=0.1, description="between two looks at what is dirty")
     lease_s: float = Field(default=5.0, description="a leader that is silent this long is replaced")
     idle_partition_s: float = Field(default=60.0, description="a partition idle this long leaves the watermark")
     catch_up_lag_s: float = Field(default=120.0, description="while append-time lag is above this nothing pages")

@@ -25,12 +25,12 @@ from redis.exceptions import TimeoutError as RedisSlow
 from alerts import keys
 from alerts.counting import Batch, Counted, plan, script_argument
 from alerts.installation import topic_generation, verify_generation, verify_redis
-from contracts import codec, metrics
+from contracts import metrics
 from contracts.clock import Clock
-from contracts.errors import Inconsistent, Rejected, Rewind
+from contracts.errors import Inconsistent, Rewind
 from contracts.settings import Settings
-from contracts.topics import SCORES, dead_letters
-from stream.dead_letters import dead_letter
+from contracts.topics import SCORES
+from stream.dead_letters import bury
 from stream.records import Record
 from stream.scripts import Script
 from stream.worker import WorkerSettings, create_worker, rejected_reason
@@ -104,7 +104,7 @@ class Aggregator:
         """Count a batch: all of it or nothing."""
         planned = plan([(r.partition, r.offset, r.value, r.headers) for r in batch], self._mode)
         for index, error in planned.bad.items():
-            await self._bury(batch[index], error)
+            await bury(self._producer, SCORES.name, batch[index], STAGE, error, self._clock.wall_ms())
         argument = self._argument(planned, spans)
         await self._wait_for_evaluator()
         try:
@@ -151,18 +151,10 @@ class Aggregator:
 
     async def condemn(self, record: Record, spans: dict[int, tuple[int, int]], error: Exception) -> None:
         """Dead-letter a score that cannot be counted, and pass its place with its origin marked as seen."""
-        await self._bury(record, rejected_reason(error))
+        await bury(self._producer, SCORES.name, record, STAGE, rejected_reason(error), self._clock.wall_ms())
         planned = plan([(record.partition, record.offset, None, record.headers)], self._mode)
         argument = self._argument(planned, spans)
         await self._patiently(lambda: _COUNT.arun(self._redis, argument))
-
-    async def _bury(self, record: Record, error: Rejected) -> None:
-        letter = dead_letter(SCORES.name, record, STAGE, error, self._clock.wall_ms())
-        await self._producer.send_and_wait(
-            dead_letters(SCORES.name), codec.encode(letter), key=record.key, headers=codec.headers(letter)
-        )
-        metrics.DEAD_LETTERS.labels(STAGE, error.reason).inc()
-        log.warning("score dead-lettered", partition=record.partition, offset=record.offset, why=str(error))
 
     async def _wait_for_evaluator(self) -> None:
         said = False

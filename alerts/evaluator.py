@@ -298,8 +298,6 @@ class Evaluator:
         try:
             _COMMIT.run(self._redis, msgpack.packb(content, use_bin_type=False))
         except ResponseError as error:
-            if str(error).startswith("FENCED"):
-                raise Fenced(str(error)) from error
             if str(error).startswith("STALE"):
                 raise _Stale from error
             raise

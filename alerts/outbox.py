@@ -13,11 +13,9 @@ from typing import Any, cast
 import structlog
 from kafka import KafkaProducer
 from redis import Redis
-from redis.exceptions import ResponseError
 
 from alerts import keys
 from contracts import codec
-from contracts.errors import Fenced
 from contracts.messages import Transition
 from contracts.topics import ALERTS
 from stream.control import ControlReader
@@ -98,12 +96,7 @@ class Outbox:
                 page=transition.page,
                 why=transition.why,
             )
-        try:
-            _MARK_SENT.run(self._redis, str(epoch), *(field for field, _ in unsent))
-        except ResponseError as error:
-            if str(error).startswith("FENCED"):
-                raise Fenced(str(error)) from error
-            raise
+        _MARK_SENT.run(self._redis, str(epoch), *(field for field, _ in unsent))
 
     def close(self) -> None:
         """Close connections."""

@@ -21,10 +21,10 @@ from contracts import codec, metrics
 from contracts.clock import Clock
 from contracts.errors import Inconsistent, Rejected, Unavailable
 from contracts.settings import Settings
-from contracts.topics import DOCUMENTS, SCORES, dead_letters
+from contracts.topics import DOCUMENTS, SCORES
 from inference.recording import Written, condemned, record_scores
 from inference.scoring import Scorer, load_scorer
-from stream.dead_letters import DeadLetterLimit, dead_letter
+from stream.dead_letters import DeadLetterLimit, bury
 from stream.records import Record
 from stream.worker import WorkerSettings, create_worker, rejected_reason
 
@@ -93,7 +93,7 @@ class ScorerStage:
         try:
             for record, one in zip(batch, written, strict=True):
                 if one.dead is not None:
-                    await self._bury(record, one.dead)
+                    await bury(self._producer, DOCUMENTS.name, record, STAGE, one.dead, self._clock.wall_ms())
             await self._send(batch, written)
         except KafkaError as error:
             raise Unavailable(f"the broker did not take the scores: {error}") from error
@@ -122,14 +122,6 @@ class ScorerStage:
             sent.append(await self._producer.send_batch(builder, SCORES.name, partition=partition))
         for acknowledged in sent:
             await acknowledged
-
-    async def _bury(self, record: Record, error: Rejected) -> None:
-        letter = dead_letter(DOCUMENTS.name, record, STAGE, error, self._clock.wall_ms())
-        await self._producer.send_and_wait(
-            dead_letters(DOCUMENTS.name), codec.encode(letter), key=record.key, headers=codec.headers(letter)
-        )
-        metrics.DEAD_LETTERS.labels(STAGE, error.reason).inc()
-        log.warning("document dead-lettered", partition=record.partition, offset=record.offset, why=str(error))
 
     @staticmethod
     def _measure(written: Sequence[Written]) -> None:

@@ -6,12 +6,18 @@ import base64
 import hashlib
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
+import structlog
+
+from contracts import codec, metrics
 from contracts.errors import Rejected
 from contracts.messages import DeadLetter
+from contracts.topics import dead_letters
 from stream.records import Record
 
 KEPT_BYTES = 64 * 1024
+log = structlog.get_logger(__name__)
 
 
 def dead_letter(topic: str, record: Record, stage: str, error: Rejected, at_ms: int) -> DeadLetter:
@@ -30,6 +36,20 @@ def dead_letter(topic: str, record: Record, stage: str, error: Rejected, at_ms: 
         sha256=hashlib.sha256(value).hexdigest(),
         at_ms=at_ms,
     )
+
+
+async def bury(producer: Any, topic: str, record: Record, stage: str, error: Rejected, at_ms: int) -> None:
+    """Write the dead letter of a record of `topic`, and return when the broker has it.
+
+    Raises:
+        aiokafka.errors.KafkaError: the broker did not take it.
+    """
+    letter = dead_letter(topic, record, stage, error, at_ms)
+    await producer.send_and_wait(
+        dead_letters(topic), codec.encode(letter), key=record.key, headers=codec.headers(letter)
+    )
+    metrics.DEAD_LETTERS.labels(stage, error.reason).inc()
+    log.warning("dead-lettered", topic=topic, partition=record.partition, offset=record.offset, why=str(error))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,9 @@ from typing import Any
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
+
+from contracts.errors import Fenced
 
 
 class Script:
@@ -28,11 +30,21 @@ class Script:
         self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     def run(self, redis: Redis, *args: bytes | str | int) -> Any:
-        """Run it with `args` as ARGV. Errors of the script come as redis.exceptions.ResponseError."""
+        """Run it with `args` as ARGV.
+
+        Raises:
+            contracts.errors.Fenced: the script found a newer fencing epoch than the one it was given.
+            redis.exceptions.ResponseError: what else the script refused.
+        """
         try:
-            return redis.evalsha(self.digest, 0, *args)
-        except NoScriptError:
-            return redis.eval(self.source, 0, *args)
+            try:
+                return redis.evalsha(self.digest, 0, *args)
+            except NoScriptError:
+                return redis.eval(self.source, 0, *args)
+        except ResponseError as error:
+            if str(error).startswith("FENCED"):
+                raise Fenced(str(error)) from error
+            raise
 
     async def arun(self, redis: AsyncRedis, *args: bytes | str | int) -> Any:
         """The same on an event loop."""

@@ -1,4 +1,4 @@
-"""Reads the rows of a file in event time: CSV or JSONL, gzipped or not, whole or broken.
+"""Reads the rows of a file in event time: CSV, TSV or JSONL, gzipped or not, whole or broken.
 
 A row that cannot be read becomes a `Broken` with its line and its reason, and reading goes on with the next line: a
 stray quote costs its own line, not the rest of the file. Rows come in the order of the file; where a file is not sorted
@@ -23,7 +23,9 @@ from contracts.errors import Rejected, UserError
 
 FIELDS = ("time", "source", "title", "body", "id", "url", "author", "lang", "kind", "entity")
 LINE_MAX_BYTES = 1024 * 1024
+HEADER_SHOWN_CHARACTERS = 400
 RECORD_MAX_LINES = 2_000  # of one quoted field; beyond it the quote was never closed
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
@@ -49,7 +51,8 @@ def read_rows(path: Path, mapping: Mapping[str, str]) -> Iterator[Row | Broken]:
     """The rows of a file, in its order.
 
     Args:
-        path: CSV with a header, or JSONL; UTF-8; gzipped or not, whatever its name.
+        path: CSV with a header (tab-separated where its name says .tsv), or JSONL; UTF-8, with a byte-order mark or
+            without; gzipped or not, whatever its name.
         mapping: our field (FIELDS) -> the file's column or key.
 
     Raises:
@@ -88,7 +91,8 @@ class _Lines:
         if not line:
             return None
         self.number += 1
-        return line
+        # Taken off before the cells are cut: a quoted first name of the header would otherwise not begin with its quote.
+        return line.removeprefix(_BYTE_ORDER_MARK) if self.number == 1 else line
 
     def give_back(self, lines: list[bytes]) -> None:
         """Lines to be read again, in their order."""
@@ -117,13 +121,14 @@ class _Record:
 
 def _read_csv(path: Path, lines: _Lines, mapping: Mapping[str, str]) -> Iterator[Row | Broken]:
     csv.field_size_limit(LINE_MAX_BYTES)
+    separator = "\t" if ".tsv" in _suffixes(path) else ","
     header: list[str] | None = None
     places: dict[str, int] = {}
     while True:
         record = _Record(lines)
         first = lines.number + 1
         try:
-            cells = next(csv.reader(record, strict=True), None)
+            cells = next(csv.reader(record, delimiter=separator, strict=True), None)
         except csv.Error as error:
             lines.give_back(record.taken[1:])
             large = len(record.taken[0]) > LINE_MAX_BYTES
@@ -135,7 +140,7 @@ def _read_csv(path: Path, lines: _Lines, mapping: Mapping[str, str]) -> Iterator
             continue
         raw = b"".join(record.taken)
         if header is None:
-            header = [name.strip().lstrip("\ufeff") for name in cells]
+            header = [name.strip() for name in cells]
             places = _columns(path, header, mapping)
         elif len(raw) > LINE_MAX_BYTES:
             yield _broken(first, "too_large", f"a row of over {LINE_MAX_BYTES} bytes", raw)
@@ -144,8 +149,8 @@ def _read_csv(path: Path, lines: _Lines, mapping: Mapping[str, str]) -> Iterator
             yield _broken(
                 first, "malformed", f"{len(cells)} fields where the header has {len(header)}", record.taken[0]
             )
-        elif any(_UNDECODED.search(cell) for cell in cells):
-            yield _broken(first, "undecodable", "not UTF-8", raw)
+        elif undecoded := [name for name, cell in zip(header, cells, strict=True) if _UNDECODED.search(cell)]:
+            yield _broken(first, "undecodable", f"not UTF-8 in column {undecoded[0]!r}", raw)
         else:
             yield Row(first, {field: cells[place] for field, place in places.items()})
     if lines.failure:
@@ -153,9 +158,13 @@ def _read_csv(path: Path, lines: _Lines, mapping: Mapping[str, str]) -> Iterator
 
 
 def _columns(path: Path, header: list[str], mapping: Mapping[str, str]) -> dict[str, int]:
+    if any(_UNDECODED.search(name) or "\x00" in name for name in header):
+        raise UserError(f"{path}: the header is not UTF-8; save the file as CSV in UTF-8")
     missing = [column for column in mapping.values() if column not in header]
     if missing:
-        raise UserError(f"{path}: there is no column {missing[0]!r}; the header has {', '.join(map(repr, header))}")
+        shown = ", ".join(map(repr, header))
+        shown = shown if len(shown) <= HEADER_SHOWN_CHARACTERS else shown[:HEADER_SHOWN_CHARACTERS] + " ..."
+        raise UserError(f"{path}: there is no column {missing[0]!r}; the header has {shown}")
     return {field: header.index(column) for field, column in mapping.items()}
 
 
@@ -185,7 +194,7 @@ def _broken(line: int, reason: str, detail: str, raw: bytes) -> Broken:
 
 def _is_jsonl(path: Path, lines: _Lines) -> bool:
     """By name where it says so, else by the first sign in the file."""
-    suffixes = {suffix.lower() for suffix in path.suffixes}
+    suffixes = _suffixes(path)
     if suffixes & {".jsonl", ".ndjson", ".json"}:
         return True
     if suffixes & {".csv", ".tsv"}:
@@ -194,7 +203,11 @@ def _is_jsonl(path: Path, lines: _Lines) -> bool:
     if first is None:
         return False
     lines.give_back([first])
-    return first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{")
+    return first.lstrip().startswith(b"{")
+
+
+def _suffixes(path: Path) -> set[str]:
+    return {suffix.lower() for suffix in path.suffixes}
 
 
 @contextmanager

@@ -89,8 +89,27 @@ def test_rubbish(tmp_path: Path, what: str, content: bytes, expected: list[tuple
     assert _read(_file(tmp_path, b"ts,title\n" + content)) == expected, what
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
-    assert _read(_file(tmp_path, b"\xef\xbb\xbfts,title\n1,a\n")) == [(2, "a")]
+@pytest.mark.parametrize("header", [b"ts,title", b'"ts","title"'])
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path, header: bytes) -> None:
+    assert _read(_file(tmp_path, b"\xef\xbb\xbf" + header + b"\n1,a\n")) == [(2, "a")]
+
+
+@pytest.mark.parametrize("name", ["rows.tsv", "rows.tsv.gz", "rows.TSV"])
+def test_tabs_part_the_fields_of_a_tsv(tmp_path: Path, name: str) -> None:
+    content = b'ts\ttitle\n1\ta, b\n2\t"two\nlines"\n'
+    assert _read(_file(tmp_path, content, name)) == [(2, "a, b"), (3, "two\nlines")]
+
+
+@pytest.mark.parametrize("content", ["ts,title\n1,a\n".encode("utf-16"), b"PK\x03\x04\x14\x00,\xff\n"])
+def test_a_header_that_is_not_utf_8_says_how_to_save_the_file(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UserError, match="the header is not UTF-8; save the file"):
+        _read(_file(tmp_path, content))
+
+
+def test_the_column_with_the_bytes_that_are_not_utf_8_is_named(tmp_path: Path) -> None:
+    (broken,) = read_rows(_file(tmp_path, b"ts,title\n1,\xe9t\xe9\n"), CSV_MAP)
+    assert isinstance(broken, Broken)
+    assert broken.rejected.detail == "line 2: not UTF-8 in column 'title'"
 
 
 def test_a_gzip_that_ends_early_gives_what_it_holds_and_says_so(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logs": ("tocsin.commands.logs", "Show what the stages say."),
     "doctor": ("tocsin.commands.doctor", "Check this machine and say what to do."),
     "score": ("tocsin.commands.score", "Score texts with a bundle."),
+    "evaluate": ("tocsin.commands.evaluate", "Measure a bundle on a labelled file."),
     "backtest": ("tocsin.commands.backtest", "Run a history through scoring and detection and print the alerts."),
     "train": ("tocsin.commands.train", "Fine-tune a bundle."),
     "topics": ("tocsin.commands.topics", "Create and check the Kafka topics."),

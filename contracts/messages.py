@@ -244,6 +244,7 @@ class SourceHeartbeat(Message):
     event_ms: Milliseconds = 0
     ends: dict[int, int] = Field(default_factory=dict, description="partition of `documents` -> end offset")
     replay: Replay | None = None
+    why: str = Field(default="", description="why it is not alive, in an operator's words; empty while it is")
 
 
 class DeadLetter(Message):

@@ -52,6 +52,15 @@ SOURCE_ALIVE = Gauge(
 SOURCE_NEWEST = Gauge(
     "tocsin_source_newest_seconds", "Event time of a source's newest item, as a Unix time.", ["source"]
 )
+# Label kind: rss, json, websocket, push, mail; result: new, unchanged, failed, paused.
+SOURCE_POLLS = Counter("tocsin_source_polls_total", "Looks at live sources, by kind and result.", ["kind", "result"])
+SOURCE_SILENT = Gauge(
+    "tocsin_source_silent_seconds",
+    "How long a source has delivered nothing, once that is longer than normal at this hour; else 0.",
+    ["source"],
+)
+# Label status: 202, 400, 401, 409, 413, 429.
+PUSH_REQUESTS = Counter("tocsin_push_requests_total", "Requests that push answered, by status.", ["status"])
 # What normalising dropped or changed. Label reason: empty, future_dated, truncated, masked, ...
 NORMALISE_CHANGES = Counter(
     "tocsin_normalise_changes_total", "Items that normalising changed or dropped, by reason.", ["reason"]

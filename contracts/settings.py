@@ -49,6 +49,20 @@ class Ingest(BaseModel):
     lease_s: float = Field(default=10.0, description="a source's owner that is silent this long loses the source")
     ahead_documents: int = Field(default=2000, ge=0, description="`documents` is at most this far ahead; 0 = no limit")
     scorer_group: str = Field(default="scorer", description="consumer group whose commits say how far scoring is")
+    live_heartbeat_s: float = Field(default=10.0, description="between two heartbeats of a live source")
+    live_lease_s: float = Field(default=30.0, description="as `lease_s`, of live sources: there may be hundreds")
+    contact: str = Field(default="", description="mail or page, sent in the User-Agent, so that a publisher can reach you")
+    private_networks: str = Field(
+        default="", description="networks beside the public internet that sources may lie in: `10.0.0.0/8,127.0.0.0/8`"
+    )
+    host_interval_s: float = Field(default=1.0, ge=0.0, description="between two requests to one host")
+    dead_letter_ratio: float = Field(
+        default=0.5, gt=0.0, description="of a source's last items: beyond it the source is paused, then the stage"
+    )
+    pause_s: float = Field(default=3600.0, description="a source that was paused is tried again after this time")
+    buffer_documents: int = Field(
+        default=5000, ge=1000, description="pushed documents that may wait; beyond it push answers 429"
+    )
 
 
 class Scorer(BaseModel):

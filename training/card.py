@@ -31,10 +31,11 @@ def _what(recipe: Recipe) -> Iterable[str]:
         yield f"| {head.name} | {', '.join(head.labels)} |"
     yield ""
     yield "## Data"
-    yield "| set | head | read | licence of the compilation |"
+    yield "| set | heads | read | licence of the compilation |"
     yield "|---|---|---|---|"
     for labelled in recipe.sets:
-        yield f"| {labelled.file} | {labelled.head} | {labelled.passes} times | {labelled.licence} |"
+        taught = ", ".join(labelled.teaches)
+        yield f"| {labelled.file} | {taught} | {labelled.passes} times | {labelled.licence} |"
     yield ""
     yield "Origins and notices are in training/data/NOTICE.md. Texts that any set validates or tests on never train."
     if recipe.emphasis is not None:

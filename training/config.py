@@ -22,35 +22,48 @@ class BaseModelFiles(_Section):
 
 
 class Head(_Section):
-    """One classifier on the pooled text.
+    """One classifier, on the pooled text or on the tokens of a mention.
 
     Attributes:
         class_weight_power: a class of n examples is weighted by (mean n / n) ** power; 0 is no weighting.
+        focal_gamma: examples that are already right count (1 - p) ** gamma (Lin et al. 2017); 0 is cross-entropy.
     """
 
     name: str
+    reads: Literal["text", "mention"] = "text"
     labels: list[str] = Field(min_length=2)
     class_weight_power: float = 0.0
+    focal_gamma: float = Field(default=0.0, ge=0)
     loss_weight: float = 1.0
 
 
 class LabelledSet(_Section):
-    """One file of training/data, the head it teaches, and how often it is read in all."""
+    """One file of training/data, the heads it teaches, and how often it is read in all.
+
+    Attributes:
+        teaches: for a head that reads the text, the column that labels it. For a head that reads a mention: in a CSV,
+            the column that labels the name in the column `entity`, one row a name; in JSON lines, the object that
+            maps names to labels.
+        passes: times that every row is read over the whole run. A file that only validates or tests has 0.
+    """
 
     file: str
-    head: str
-    label: str
-    passes: int = Field(ge=1)
+    teaches: dict[str, str] = Field(min_length=1)
+    passes: int = Field(ge=0)
     licence: str
 
 
 class Emphasis(_Section):
-    """Rows of one head whose text matches: those labelled `label` count `weight` times, those in `drop` not at all."""
+    """Rows of one head whose text matches: those labelled `label` count `weight` times, those in `drop` not at all.
+
+    Files in `trusted` are left as they are.
+    """
 
     head: str
     pattern: str
     label: str
     drop: list[str]
+    trusted: list[str] = []
     weight: float = 1.0
 
 
@@ -60,6 +73,7 @@ class Schedule(_Section):
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     learning_rate: float
+    head_learning_rate: float | None = None
     warmup_share: float = 0.1
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
@@ -87,6 +101,7 @@ class Recipe(_Section):
     seed: int = 0
     threads: int = 2
     max_tokens: int = Field(ge=8, le=512)
+    prefix: str = ""
     pooling: Literal["mean", "cls"] = "mean"
     base: BaseModelFiles
     heads: list[Head]

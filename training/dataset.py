@@ -1,45 +1,49 @@
-"""Labelled sets in, examples and batches out.
+"""Labelled sets in, examples out.
 
-A set is a gzipped CSV with a text column, a label column per task and a split column (train, valid, test).
-Two sets may label the same text for different heads. A text that any set uses for testing or validation
-never trains any head.
+A set is a gzipped CSV or a gzipped file of JSON lines: a text, a split (train, valid, test) and what it teaches.
+Several sets may label the same text: where their splits agree it becomes one example with all the labels, read in
+one pass. A text that any set uses for testing or validation never trains any head.
 """
 
 import csv
 import gzip
 import hashlib
-import random
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from inference.encode import Encoder, clean
-from training.config import Emphasis, LabelledSet
-
-UNLABELLED = -100  # torch.nn.functional.cross_entropy ignores this target
+from inference.encode import clean
+from training.config import Emphasis, Head, LabelledSet
 
 
-class Batch(NamedTuple):
-    """One optimiser step's input: ids and mask of shape (texts, tokens), targets and weights per head and text."""
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Characters start..end of a text name someone; `targets` are labels' places per head that reads mentions."""
 
-    ids: list[list[int]]
-    targets: dict[str, list[int]]
-    weights: list[float]
+    start: int
+    end: int
+    targets: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled text: the set it is from, the head it teaches, the label's place there, how much it counts."""
+    """One text and all that is known of it.
+
+    Attributes:
+        targets: per head that reads the text, the label's place there.
+        weights: how much the text counts under a head; 1 where a head is not named.
+    """
 
     text: str
-    head: str
-    target: int
     split: str
     source: str
     file: str
-    weight: float = 1.0
+    targets: Mapping[str, int] = field(default_factory=dict)
+    mentions: tuple[Mention, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def same_text_key(text: str) -> str:
@@ -60,27 +64,114 @@ def snapshot_sha256(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def read_set(labelled: LabelledSet, labels: Sequence[str], folder: Path) -> list[Example]:
-    """Every example of one set.
+def span_of(name: str, text: str) -> tuple[int, int] | None:
+    """Where a name stands in a text: as a word of its own, else as written, else in any case; the first place.
+
+    >>> span_of("ABB", "CABB sues ABB"), span_of("tesla", "Tesla up"), span_of("Tesla", "oil")
+    ((10, 13), (0, 5), None)
+    """
+    literal = re.escape(name)
+    for pattern, flags in (
+        (rf"(?<![^\W_]){literal}(?![^\W_])", 0),
+        (literal, 0),
+        (rf"(?<![^\W_]){literal}(?![^\W_])", re.IGNORECASE),
+        (literal, re.IGNORECASE),
+    ):
+        found = re.search(pattern, text, flags)
+        if found:
+            return found.span()
+    return None
+
+
+def read_set(labelled: LabelledSet, heads: Sequence[Head], folder: Path) -> list[Example]:
+    """Every example of one set, a text once per row.
 
     Raises:
         ValueError: a column is missing or a label is unknown; names the file, the row and the column.
     """
     path = folder / labelled.file
+    taught = [head for head in heads if head.name in labelled.teaches]
+    unknown = set(labelled.teaches) - {head.name for head in heads}
+    if unknown:
+        raise ValueError(f"{labelled.file} teaches {', '.join(sorted(unknown))}, which is no head of the recipe")
+    examples = []
+    for number, row in _rows(path, labelled, heads):
+        text = clean(row["text"])
+        targets: dict[str, int] = {}
+        named: dict[str, dict[str, int]] = {}
+        for head in taught:
+            column = labelled.teaches[head.name]
+            said = row[column]
+            if head.reads == "text":
+                targets[head.name] = _place(said, head, f"{path.name} row {number}: {column}")
+                continue
+            pairs = said if isinstance(said, dict) else {row["entity"]: said}
+            for name, label in pairs.items():
+                place = _place(label, head, f"{path.name} row {number}: {column}")
+                named.setdefault(clean(name), {})[head.name] = place
+        spans = [(span_of(name, text), mentioned) for name, mentioned in named.items()]
+        mentions = tuple(Mention(*span, mentioned) for span, mentioned in spans if span is not None)
+        if targets or mentions:
+            source = row.get("source") or labelled.file.split(".")[0]
+            examples.append(Example(text, row["split"], source, labelled.file, targets, mentions))
+    return examples
+
+
+def _rows(path: Path, labelled: LabelledSet, heads: Sequence[Head]) -> Iterator[tuple[int, dict[str, Any]]]:
+    wanted = {"text", "split", *labelled.teaches.values()}
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        if path.name.endswith((".jsonl.gz", ".json.gz")):
+            for number, line in enumerate(lines, start=1):
+                row = json.loads(line)
+                if wanted - set(row):
+                    raise ValueError(f"{path.name} row {number} has no {', '.join(sorted(wanted - set(row)))}")
+                yield number, row
+            return
+        if any(head.reads == "mention" and head.name in labelled.teaches for head in heads):
+            wanted.add("entity")
         rows = csv.DictReader(lines)
-        missing = {"text", labelled.label, "split"} - set(rows.fieldnames or ())
+        missing = wanted - set(rows.fieldnames or ())
         if missing:
             raise ValueError(f"{path.name} has no column {', '.join(sorted(missing))}; it has {rows.fieldnames}")
-        examples = []
-        for number, row in enumerate(rows, start=2):
-            label = row[labelled.label]
-            if label not in labels:
-                raise ValueError(f"{path.name} row {number}: {labelled.label} is {label!r}, not one of {list(labels)}")
-            source = row.get("source") or labelled.file.split(".")[0]
-            target = labels.index(label)
-            examples.append(Example(clean(row["text"]), labelled.head, target, row["split"], source, labelled.file))
-    return examples
+        yield from enumerate(rows, start=2)
+
+
+def _place(label: str, head: Head, where: str) -> int:
+    if label not in head.labels:
+        raise ValueError(f"{where} is {label!r}, not one of {head.labels}")
+    return head.labels.index(label)
+
+
+def merged(examples: Sequence[Example]) -> list[Example]:
+    """Rows of the same words and split as one example, of the file that comes first.
+
+    A head that two rows label differently is not taught by that text; a name that two rows label differently neither.
+    """
+    groups: dict[tuple[str, str], list[Example]] = {}
+    for e in examples:
+        groups.setdefault((e.text, e.split), []).append(e)
+    return [rows[0] if len(rows) == 1 else _union(rows) for rows in groups.values()]
+
+
+def _union(rows: Sequence[Example]) -> Example:
+    mentions: dict[tuple[int, int], list[Mapping[str, int]]] = {}
+    for row in rows:
+        for m in row.mentions:
+            mentions.setdefault((m.start, m.end), []).append(m.targets)
+    agreed = [(span, _agreed(said)) for span, said in mentions.items()]
+    return replace(
+        rows[0],
+        targets=_agreed([row.targets for row in rows]),
+        mentions=tuple(Mention(*span, targets) for span, targets in agreed if targets),
+    )
+
+
+def _agreed(said: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    places: dict[str, set[int]] = {}
+    for targets in said:
+        for head, target in targets.items():
+            places.setdefault(head, set()).add(target)
+    return {head: found.pop() for head, found in places.items() if len(found) == 1}
 
 
 def without_leaks(examples: Sequence[Example]) -> list[Example]:
@@ -92,66 +183,26 @@ def without_leaks(examples: Sequence[Example]) -> list[Example]:
 
 
 def emphasised(examples: Sequence[Example], emphasis: Emphasis, labels: Sequence[str]) -> list[Example]:
-    """Training examples with the emphasis applied: contradicting ones dropped, agreeing ones weighted.
+    """Training examples with the emphasis applied: contradicting labels dropped, agreeing ones weighted.
 
     Sets labelled for the direction of a price call an arrest or a sanction "neutral". Their labels are left as they
-    are wherever quality is measured; in training such rows teach nothing, and the rows that agree count more.
+    are wherever quality is measured; in training such labels teach nothing, and those that agree count more.
+    Texts of a source in `trusted` were labelled by the rule of this product and are left as they are.
     """
     pattern = re.compile(emphasis.pattern, re.IGNORECASE)
     drop = {labels.index(label) for label in emphasis.drop}
     keep = labels.index(emphasis.label)
     out = []
     for e in examples:
-        if e.split == "train" and e.head == emphasis.head and pattern.search(e.text):
-            if e.target in drop:
-                continue
-            if e.target == keep:
-                out.append(replace(e, weight=emphasis.weight))
-                continue
-        out.append(e)
+        target = e.targets.get(emphasis.head)
+        if e.split != "train" or target is None or e.file in emphasis.trusted or not pattern.search(e.text):
+            out.append(e)
+        elif target in drop:
+            targets = {head: place for head, place in e.targets.items() if head != emphasis.head}
+            if targets or e.mentions:
+                out.append(replace(e, targets=targets))
+        elif target == keep:
+            out.append(replace(e, weights={**e.weights, emphasis.head: emphasis.weight}))
+        else:
+            out.append(e)
     return out
-
-
-def epochs_of(examples: Sequence[Example], sets: Sequence[LabelledSet], epochs: int, seed: int) -> list[list[Example]]:
-    """Deal each set's examples over the epochs: a set is seen `passes` times in all, evenly spread."""
-    shuffle = random.Random(seed).shuffle  # noqa: S311 - an order that repeats is wanted
-    dealt: list[list[Example]] = [[] for _ in range(epochs)]
-    for labelled in sets:
-        own = [e for e in examples if e.file == labelled.file]
-        line: list[Example] = []
-        for _ in range(labelled.passes):
-            shuffle(own)
-            line += own
-        for epoch in range(epochs):
-            dealt[epoch] += line[epoch * len(line) // epochs : (epoch + 1) * len(line) // epochs]
-    return dealt
-
-
-def batches_of(
-    examples: Sequence[Example], encoder: Encoder, heads: Sequence[str], size: int, seed: int
-) -> list[Batch]:
-    """Shuffled batches of near-equal length, heads mixed.
-
-    Sorting is within runs of 50 batches, so padding is small and a batch still mixes what the shuffle mixed.
-    """
-    rng = random.Random(seed)  # noqa: S311 - an order that repeats is wanted
-    order = list(examples)
-    rng.shuffle(order)
-    ids = encoder.encode([e.text for e in order])
-    places = list(range(len(order)))
-    batches = []
-    for run in _runs(places, 50 * size):
-        run.sort(key=lambda i: len(ids[i]))
-        batches += [_batch([order[i] for i in part], [ids[i] for i in part], heads) for part in _runs(run, size)]
-    rng.shuffle(batches)
-    return batches
-
-
-def _runs(items: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
-def _batch(examples: Sequence[Example], ids: list[list[int]], heads: Sequence[str]) -> Batch:
-    targets = {h: [e.target if e.head == h else UNLABELLED for e in examples] for h in heads}
-    return Batch(ids, targets, [e.weight for e in examples])

@@ -122,12 +122,12 @@ def measure(
     found: dict[str, Quality] = {}
     gaps: dict[str, Parity] = {}
     for head in recipe.heads:
-        own = [e for e in test if e.head == head.name]
+        own = [e for e in test if head.name in e.targets]
         texts = [e.text for e in own]
         said = _probabilities(served.answer(texts), head.name)
         wanted = _probabilities(reference.answer(texts), head.name)
         gaps[head.name] = parity(said, wanted)
-        targets = torch.tensor([e.target for e in own])
+        targets = torch.tensor([e.targets[head.name] for e in own])
         found[head.name] = quality(said.log(), targets, head.labels)
         sources = sorted({e.source for e in own})
         for source in sources if len(sources) > 1 else ():

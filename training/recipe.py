@@ -23,24 +23,15 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from inference.encode import Encoder
 from training.base import locate
-from training.config import Head, Recipe
-from training.dataset import (
-    UNLABELLED,
-    Batch,
-    Example,
-    batches_of,
-    emphasised,
-    epochs_of,
-    read_set,
-    without_leaks,
-)
+from training.batches import Reader, batches_of, epochs_of
+from training.config import Recipe, Schedule
+from training.dataset import Example, emphasised, merged, read_set, without_leaks
 from training.evaluate import Quality, best_temperature, quality
-from training.model import MultiHead, build, pad
+from training.losses import class_weights, labelled_loss
+from training.model import MultiHead, build, pad_with_mentions
+from training.predict import logits_of
 
 DATA = Path(__file__).parent / "data"
 
@@ -93,10 +84,10 @@ class _Progress:
 
 def examples_of(recipe: Recipe, data: Path = DATA) -> list[Example]:
     """All examples of the recipe's sets, every split, leaks out, emphasis applied to training rows."""
-    labels = {head.name: head.labels for head in recipe.heads}
-    examples = [e for labelled in recipe.sets for e in read_set(labelled, labels[labelled.head], data)]
-    examples = without_leaks(examples)
+    examples = [e for labelled in recipe.sets for e in read_set(labelled, recipe.heads, data)]
+    examples = without_leaks(merged(examples))
     if recipe.emphasis is not None:
+        labels = {head.name: head.labels for head in recipe.heads}
         examples = emphasised(examples, recipe.emphasis, labels[recipe.emphasis.head])
     return examples
 
@@ -124,10 +115,11 @@ def train(
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=2), encoding="utf-8")
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
+    torch.set_flush_denormal(True)  # moments of pieces that never occur fade into denormals, which are slow
 
     # 1. examples
     base = locate(recipe.base)
-    encoder = Encoder(base.tokenizer, recipe.max_tokens)
+    reader = Reader(base.tokenizer, recipe.max_tokens, recipe.prefix)
     examples = examples_of(recipe, data)
     training = [e for e in examples if e.split == "train"]
     validation = [e for e in examples if e.split == "valid"]
@@ -135,12 +127,12 @@ def train(
     labels = {head.name: head.labels for head in recipe.heads}
     walk = []
     for n, epoch in enumerate(epochs_of(training, recipe.sets, plan.epochs, recipe.seed)):
-        walk += batches_of(epoch, encoder, list(labels), plan.batch_size, recipe.seed + n)
-    weights = {head.name: head.loss_weight * _class_weights(head, training) for head in recipe.heads}
+        walk += batches_of(epoch, reader, recipe.heads, plan.batch_size, recipe.seed + n)
+    classes = {head.name: class_weights(head, training) for head in recipe.heads}
 
     # 2. network
     model = build(recipe, base)
-    optimiser = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate, fused=True)
+    optimiser = torch.optim.AdamW(_groups(model, plan), fused=True)
     place = _Place()
     if resume and (out / "state.pt").exists():
         place = _restore(out / "state.pt", model, optimiser)
@@ -154,8 +146,10 @@ def train(
         if stop_after_steps is not None and place.step >= stop_after_steps:
             return None
         for group in optimiser.param_groups:
-            group["lr"] = plan.learning_rate * _slope(place.step, len(walk), plan.warmup_share)
-        loss = _loss(model, walk[place.step], weights, plan.label_smoothing)
+            group["lr"] = group["peak"] * _slope(place.step, len(walk), plan.warmup_share)
+        batch = walk[place.step]
+        logits = model(*pad_with_mentions(batch.ids, batch.mentions, model.padding_id))
+        loss = labelled_loss(logits, batch, recipe.heads, classes, plan.label_smoothing)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip_norm)
@@ -164,7 +158,7 @@ def train(
         if place.step % 10 == 0 or place.step == 1:
             log({"step": place.step, "of": len(walk), "loss": round(loss.item(), 6)})
         if place.step in validate_at:
-            measured = {h: quality(*z, labels[h]) for h, z in logits_of(model, validation, encoder).items()}
+            measured = {h: quality(*z, labels[h]) for h, z in logits_of(model, validation, reader).items()}
             if place.improved_by(measured):
                 _save_weights(model, out / "best.safetensors")
             log({"step": place.step, "of": len(walk), "validation": {h: q.brief() for h, q in measured.items()}})
@@ -174,58 +168,10 @@ def train(
 
     # 4. temperatures
     model.load_state_dict(load_file(out / "best.safetensors"))
-    logits = logits_of(model, validation, encoder)
-    temperatures = {head: best_temperature(*z) for head, z in logits.items()}
+    found = logits_of(model, validation, reader)
+    temperatures = {head: best_temperature(*z) for head, z in found.items()}
     (out / "temperatures.json").write_text(json.dumps(temperatures, indent=2), encoding="utf-8")
     return Checkpoint(out, temperatures)
-
-
-def logits_of(
-    model: MultiHead, examples: list[Example], encoder: Encoder, size: int = 64
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """Each head's logits and targets over the examples that are labelled for it, in their order."""
-    model.eval()
-    out = {}
-    for head in model.heads:
-        own = [e for e in examples if e.head == head]
-        if not own:
-            continue
-        ids = encoder.encode([e.text for e in own])
-        order = sorted(range(len(own)), key=lambda i: len(ids[i]))
-        logits = torch.empty((len(own), model.widths[head]))
-        with torch.inference_mode():
-            for start in range(0, len(order), size):
-                part = order[start : start + size]
-                logits[part] = model(*pad([ids[i] for i in part]))[head]
-        out[head] = (logits, torch.tensor([e.target for e in own]))
-    return out
-
-
-def _loss(model: MultiHead, batch: Batch, class_weights: dict[str, Tensor], smoothing: float) -> Tensor:
-    """The mean over the batch's texts of each text's weighted cross-entropy under the head it is labelled for."""
-    logits = model(*pad(batch.ids))
-    weights = torch.tensor(batch.weights)
-    total = torch.zeros(())
-    for head, targets in batch.targets.items():
-        losses = cross_entropy(
-            logits[head],
-            torch.tensor(targets),
-            weight=class_weights[head],
-            ignore_index=UNLABELLED,
-            label_smoothing=smoothing,
-            reduction="none",
-        )
-        total = total + (losses * weights).sum()
-    return total / len(batch.ids)
-
-
-def _class_weights(head: Head, training: list[Example]) -> Tensor:
-    counts = torch.zeros(len(head.labels))
-    for e in training:
-        if e.head == head.name:
-            counts[e.target] += 1
-    weights = (counts.mean() / counts.clamp(min=1)) ** head.class_weight_power
-    return weights * counts.sum() / (weights * counts).sum()  # the mean example weighs 1
 
 
 def _slope(step: int, steps: int, warmup_share: float) -> float:
@@ -233,11 +179,18 @@ def _slope(step: int, steps: int, warmup_share: float) -> float:
     return min((step + 1) / warmup, (steps - step) / max(1, steps - warmup))
 
 
-def _groups(model: MultiHead, decay: float) -> list[dict[str, Any]]:
-    """Matrices decay towards zero; biases and layer norms do not."""
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+def _groups(model: MultiHead, plan: Schedule) -> list[dict[str, Any]]:
+    """Matrices decay towards zero; biases and layer norms do not. Fresh heads may learn faster than the encoder."""
+    groups = []
+    for part, peak in (
+        (model.encoder, plan.learning_rate),
+        (model.heads, plan.head_learning_rate or plan.learning_rate),
+    ):
+        matrices = [p for p in part.parameters() if p.ndim > 1]
+        vectors = [p for p in part.parameters() if p.ndim <= 1]
+        groups.append({"params": matrices, "weight_decay": plan.weight_decay, "lr": peak, "peak": peak})
+        groups.append({"params": vectors, "weight_decay": 0.0, "lr": peak, "peak": peak})
+    return groups
 
 
 def _save_weights(model: MultiHead, path: Path) -> None:

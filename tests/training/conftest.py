@@ -32,7 +32,7 @@ def _sentences() -> list[tuple[str, str]]:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of two layers, 32 wide, with random weights from a fixed seed, and a tokenizer of its words."""
     folder = tmp_path_factory.mktemp("base")
-    words = sorted({word for text, _ in _sentences() for word in text.split()})
+    words = sorted({"but", *(word for text, _ in _sentences() for word in text.split())})
     vocabulary = {word: n for n, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
     unknown = "[UNK]"
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=unknown))
@@ -56,7 +56,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sets: the sentiment of made-up sentences, and a topic that their subject decides."""
+    """Three sets: the sentiment of made-up sentences, a topic that their subject decides, and who is named in them."""
     folder = tmp_path_factory.mktemp("data")
     split = ["train", "train", "train", "valid", "test"]
     sentiment = [
@@ -67,7 +67,29 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"text": f"{text} now", "topic": "firms" if text.split()[0] == "the" else "goods", "split": split[n % 5]}
         for n, (text, _) in enumerate(_sentences())
     ]
-    for name, rows in (("sentiment.csv.gz", sentiment), ("topic.csv.gz", topic)):
+    named = [
+        {"text": text, "entity": next(s for s in SUBJECTS if text.startswith(s)), "label": label, "split": split[n % 5]}
+        for n, (text, label) in enumerate(_sentences())
+    ]
+    own = [
+        {
+            "text": f"{a} {verb} but {b} {other}",
+            "split": split[n % 5],
+            "sentiment": "neutral",
+            "topic": "goods",
+            "entities": {a: label, b: other_label},
+        }
+        for n, (a, b, (label, verb), (other_label, other)) in enumerate(
+            (a, b, x, y)
+            for a in SUBJECTS[:4]
+            for b in SUBJECTS[4:]
+            for x in (("negative", "falls"), ("positive", "jumps"))
+            for y in (("negative", "loses"), ("positive", "wins"))
+        )
+    ]
+    with gzip.open(folder / "own.jsonl.gz", "wt", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(row) + "\n" for row in own)
+    for name, rows in (("sentiment.csv.gz", sentiment), ("topic.csv.gz", topic), ("named.csv.gz", named)):
         with gzip.open(folder / name, "wt", encoding="utf-8", newline="") as lines:
             writer = csv.DictWriter(lines, list(rows[0]))
             writer.writeheader()
@@ -91,9 +113,24 @@ def tiny(base: Path) -> Recipe:
                 {"name": "topic", "labels": ["firms", "goods"]},
             ],
             "sets": [
-                {"file": "sentiment.csv.gz", "head": "sentiment", "label": "label", "passes": 3, "licence": "none"},
-                {"file": "topic.csv.gz", "head": "topic", "label": "topic", "passes": 2, "licence": "none"},
+                {"file": "sentiment.csv.gz", "teaches": {"sentiment": "label"}, "passes": 3, "licence": "none"},
+                {"file": "topic.csv.gz", "teaches": {"topic": "topic"}, "passes": 2, "licence": "none"},
             ],
             "schedule": {"epochs": 3, "batch_size": 16, "learning_rate": 0.005, "checkpoint_every_steps": 10},
         }
     )
+
+
+@pytest.fixture
+def three_heads(tiny: Recipe) -> Recipe:
+    """`tiny` with a head that reads mentions, taught in the same pass as the text they stand in."""
+    settings = tiny.model_dump()
+    settings["heads"].append(
+        {"name": "mention", "reads": "mention", "labels": ["negative", "neutral", "positive"]},
+    )
+    settings["sets"].append(
+        {"file": "named.csv.gz", "teaches": {"mention": "label"}, "passes": 3, "licence": "none"},
+    )
+    every = {"sentiment": "sentiment", "topic": "topic", "mention": "entities"}
+    settings["sets"].append({"file": "own.jsonl.gz", "teaches": every, "passes": 150, "licence": "none"})
+    return Recipe.model_validate(settings)

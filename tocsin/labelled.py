@@ -19,6 +19,8 @@ from text.language import language
 from text.normalise import clean
 
 UNKNOWN_SHOWN = 8
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_NO_LETTER_BEFORE, _NO_LETTER_AFTER = r"(?<![^\W_])", r"(?![^\W_])"
 _ADVICE = {
     "malformed": "quote fields that hold separators, quotes or line ends",
     "undecodable": "save the file in UTF-8",
@@ -124,11 +126,15 @@ def mostly_chinese(texts: Sequence[str]) -> bool:
 def spans_of(name: str, text: str) -> list[tuple[int, int]]:
     """Where a name stands in a text: as a word of its own, else as written, else the same in any case; all such places.
 
+    Han characters are words of their own anywhere.
+
     >>> spans_of("ABB", "CABB sues ABB"), spans_of("tesla", "Tesla up, TESLA down"), spans_of("Tesla", "oil")
     ([(10, 13)], [(0, 5), (10, 15)], [])
     """
     literal = re.escape(name)
-    alone = rf"(?<![^\W_]){literal}(?![^\W_])"
+    alone = (
+        rf"{'' if _HAN.match(name) else _NO_LETTER_BEFORE}{literal}{'' if _HAN.match(name[-1:]) else _NO_LETTER_AFTER}"
+    )
     for flags in (re.NOFLAG, re.IGNORECASE):
         for pattern in (alone, literal):
             places = [found.span() for found in re.finditer(pattern, text, flags)] if name else []

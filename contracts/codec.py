@@ -19,6 +19,7 @@ M = TypeVar("M", bound=Message)
 
 SCHEMA_HEADER = "schema"
 ORIGIN_HEADER = "origin"  # `partition:offset` of the document that a score belongs to
+SOURCE_HEADER = "source"  # which source of sources.yaml a document came through: its next owner reads it back
 HOP_PREFIX = "hop."
 VALUE_MAX_BYTES = 1024 * 1024  # beyond this a message is refused unread: a 5 MB text is nobody's headline
 

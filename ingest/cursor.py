@@ -1,8 +1,8 @@
 """Who owns a source, and where it is: in Redis, under a lease whose epoch every write must show.
 
-Cursor, ids and end offsets of `documents` are saved together (`lua/save_cursor.lua`). Ids are remembered for
-DAYS_KEPT days of event time, 16 bytes each; an item that comes again later than that has its own id only by accident of
-its source, and the aggregator's claims are the second net.
+Cursor, ids and end offsets of `documents` are saved together (`lua/save_cursor.lua`). Ids are remembered, 16 bytes each, for
+DAYS_KEPT days of event time in a replay, and for LIVE_DAYS_KEPT days since a live source last showed them. An item that comes
+again later than that has its own id only by accident of its source, and the aggregator's claims are the second net.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import structlog
 from pydantic import BaseModel, Field
@@ -21,10 +22,12 @@ from redis.retry import Retry
 from contracts.clock import DAY_MS
 from contracts.errors import Fenced
 from contracts.settings import Redis as RedisSettings
+from ingest.rhythm import Rhythm
 from stream.lease import Lease
 from stream.scripts import Script
 
 DAYS_KEPT = 3
+LIVE_DAYS_KEPT = 8  # beyond what `documents` is kept
 RETRIES = 20  # with pauses up to 1 s: a Redis that restarts is waited for, one that is gone ends the process
 _SAVE = Script("ingest.lua", "save_cursor")
 log = structlog.get_logger(__name__)
@@ -45,6 +48,10 @@ class Cursor(BaseModel):
         read_from: partition of `documents` -> offset from which a new owner reads back. It follows `ends` only when what was
             read back has been passed: moved earlier, a second kill would forget what the first one left unsaved.
         done: whether there is nothing more to read.
+        position: of a live source: what it needs to go on (ETag, cursor, ...).
+        fresh_ms: of a live source: wall time at which it last brought a document.
+        interval_s: of a live source: how often it is looked at now; 0 = not looked at yet.
+        rhythm: of a live source: what it normally delivers at this hour.
     """
 
     fingerprint: str = ""
@@ -57,6 +64,10 @@ class Cursor(BaseModel):
     ends: dict[int, int] = Field(default_factory=dict)
     read_from: dict[int, int] = Field(default_factory=dict)
     done: bool = False
+    position: dict[str, Any] = Field(default_factory=dict)
+    fresh_ms: int = 0
+    interval_s: float = 0.0
+    rhythm: Rhythm | None = None
 
 
 def connect(settings: RedisSettings) -> Redis:
@@ -73,9 +84,10 @@ def connect(settings: RedisSettings) -> Redis:
 class CursorStore:
     """One source's lease and cursor, seen by one process."""
 
-    def __init__(self, redis: Redis, source: str, lease_s: float) -> None:
+    def __init__(self, redis: Redis, source: str, lease_s: float, days_kept: int = DAYS_KEPT) -> None:
         self._redis = redis
         self._source = source
+        self._days_kept = days_kept
         self._lease_s = lease_s
         self._lease = Lease(redis, f"source:{source}", f"{socket.gethostname()}/{os.getpid()}", lease_s)
 
@@ -132,13 +144,14 @@ class CursorStore:
 
         Args:
             cursor: where the source is now.
-            published: document id -> its published time, milliseconds.
+            published: document id -> the time by whose day it is remembered, milliseconds: that of its publication in a
+                replay; the wall's for a live source, whose feed may show an item for months.
 
         Raises:
             Fenced: when another process has taken over; nothing is saved.
         """
         arguments: list[bytes | str | int] = [
-            self._source, str(self._lease.epoch), cursor.model_dump_json(), DAYS_KEPT,
+            self._source, str(self._lease.epoch), cursor.model_dump_json(), self._days_kept,
         ]  # fmt: skip
         for document, published_ms in published.items():
             arguments += [published_ms // DAY_MS, bytes.fromhex(document)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, RetriableError
 
+from contracts.codec import SOURCE_HEADER
 from contracts.errors import Unavailable, UserError
 from contracts.topics import DOCUMENTS
 
@@ -47,17 +49,46 @@ class DocumentsLog:
         Returns:
             ids, and the end offset of every partition as it was before reading.
         """
+        now = self.ends()
+        ids = {record.key.decode("ascii", "replace") for record in self._between(ends, now) if record.key}
+        return ids, now
+
+    def ends(self) -> dict[int, int]:
+        """Partition -> end offset, now."""
+        return {tp.partition: end for tp, end in self._consumer.end_offsets(self._partitions).items()}
+
+    def sent_since(self, starts: Mapping[str, Mapping[int, int]]) -> tuple[dict[str, set[str]], dict[int, int]]:
+        """What several sources published at and beyond offsets of their own, from one reading.
+
+        Args:
+            starts: source -> partition -> offset; a partition that is missing is read from its beginning.
+
+        Returns:
+            source -> document ids that say in their header that they came through it, and the end offset of every partition
+            as it was before reading.
+        """
+        now = self.ends()
+        lowest = {
+            number: min((each.get(number, 0) for each in starts.values()), default=end) for number, end in now.items()
+        }
+        sent: dict[str, set[str]] = {source: set() for source in starts}
+        for record in self._between(lowest, now):
+            came_through = next((value for name, value in record.headers if name == SOURCE_HEADER), b"").decode(
+                "utf-8", "replace"
+            )
+            if came_through in sent and record.key:
+                sent[came_through].add(record.key.decode("ascii", "replace"))
+        return sent, now
+
+    def _between(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[Any]:
         beginnings = self._consumer.beginning_offsets(self._partitions)
-        now = self._consumer.end_offsets(self._partitions)
         self._consumer.assign(self._partitions)
         for tp in self._partitions:
-            self._consumer.seek(tp, min(max(ends.get(tp.partition, 0), beginnings[tp]), now[tp]))
-        ids: set[str] = set()
-        while any(self._consumer.position(tp) < now[tp] for tp in self._partitions):
+            self._consumer.seek(tp, min(max(starts.get(tp.partition, 0), beginnings[tp]), ends[tp.partition]))
+        while any(self._consumer.position(tp) < ends[tp.partition] for tp in self._partitions):
             for records in self._consumer.poll(timeout_ms=500).values():
-                ids.update(record.key.decode("ascii", "replace") for record in records if record.key)
+                yield from records
         self._consumer.unsubscribe()
-        return ids, {tp.partition: end for tp, end in now.items()}
 
     def ahead_of_scorer(self) -> int | None:
         """Documents that the scorer has not committed; None while its group has no coordinator (Kafka is starting)."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contracts.clock import HOUR_MS
 from contracts.messages import Replay, SourceHeartbeat
 from ingest.cursor import Cursor
-from ingest.sources_file import ReplaySource
+from ingest.source_kinds import ReplaySource
 from ingest.survey import Survey
 
 

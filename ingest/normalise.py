@@ -12,6 +12,12 @@ Nothing is dropped in silence: every change has a reason, returned beside the dr
 | `url_dropped` | no http(s) address |
 | `markup` | HTML, control characters or spacing were taken out |
 | `lang_detected` | the source named no language |
+| `masked_mail`, `masked_phone`, `masked_id`, `masked_card`, `masked_account` | personal data in a comment (`text.masking`) |
+
+An author is a keyed hash, HMAC-SHA256 with the key of TOCSIN_INGEST__AUTHOR_KEY (or ..._FILE). To rotate the key, set the new
+one and restart ingest: from then on every author is a new one, so that counts of distinct authors begin again, and the old
+hashes can be told from a name by nobody once the old key is destroyed. There is no need to stop at a certain time, and no
+second key: a hash is used within 24 hours (authors behind an alert) and never to find a person.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from contracts.errors import Rejected
 from contracts.messages import BODY_MAX_CHARACTERS
 from ingest.dates import parse_time_ms
 from text.language import language
+from text.masking import mask
 from text.normalise import canonical_url, clean, one_line
 
 TITLE_MAX_CHARACTERS = 1_000
@@ -46,6 +53,7 @@ class Item:
         published: a time in any dialect of `ingest.dates`, or None.
         fetched_ms: when it was fetched, milliseconds UTC; in a replay the published time.
         entities: entities that the source itself names (`AAPL|GOOG`).
+        zone: IANA name of the zone in which its times without one lie.
     """
 
     source: str
@@ -59,6 +67,7 @@ class Item:
     lang: str = ""
     kind: str = ""
     entities: tuple[str, ...] = ()
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +88,14 @@ class Draft:
     entities: tuple[str, ...]
 
 
-def item_from(values: Mapping[str, Any], *, source: str, fetched_ms: int | None) -> Item:
+def item_from(values: Mapping[str, Any], *, source: str, fetched_ms: int | None, zone: str = "UTC") -> Item:
     """An item from a row whose columns bear the names of a mapping: time, source, title, body, id, url, ...
 
     Args:
         values: column -> value; None and missing are the same.
         source: the name when the row has none.
         fetched_ms: when it was fetched; in a replay as `survey.FetchTimes` says, None when the row has no time.
+        zone: where times without a zone lie.
 
     Raises:
         Rejected: `time` when a replayed row has no time that can be read, and so no place in the replay.
@@ -112,6 +122,7 @@ def item_from(values: Mapping[str, Any], *, source: str, fetched_ms: int | None)
         lang=text("lang"),
         kind=text("kind"),
         entities=tuple(name for name in (one_line(str(part)) for part in named) if name),
+        zone=zone,
     )
 
 
@@ -131,6 +142,9 @@ def normalise(item: Item, author_key: bytes) -> tuple[Draft, list[str]]:
     title, body = one_line(item.title[:RAW_MAX_CHARACTERS]), clean(item.body[:RAW_MAX_CHARACTERS])
     if title != item.title or body != item.body:
         changes.append("markup")
+    kind: Literal["news", "comment"] = "comment" if item.kind.strip().lower() == "comment" else "news"
+    if kind == "comment":
+        title, body = _masked(title, changes), _masked(body, changes)
     if len(title) > TITLE_MAX_CHARACTERS:
         title = title[:TITLE_MAX_CHARACTERS].rstrip()
         flags.append("title_truncated")
@@ -152,7 +166,7 @@ def normalise(item: Item, author_key: bytes) -> tuple[Draft, list[str]]:
     draft = Draft(
         id=document_id(item.source, own_id=item.id, url=url, published_ms=published_ms, title=title or body),
         source=item.source,
-        kind="comment" if item.kind.strip().lower() == "comment" else "news",
+        kind=kind,
         lang=lang,
         title=title,
         body=body,
@@ -166,8 +180,14 @@ def normalise(item: Item, author_key: bytes) -> tuple[Draft, list[str]]:
     return draft, changes + flags
 
 
+def _masked(text: str, changes: list[str]) -> str:
+    masked, found = mask(text)
+    changes += [f"masked_{kind}" for kind in found]
+    return masked
+
+
 def _published(item: Item, flags: list[str]) -> int:
-    published_ms = parse_time_ms(item.published)
+    published_ms = parse_time_ms(item.published, item.zone)
     if published_ms is None:
         flags.append("undated")
         return item.fetched_ms

@@ -6,6 +6,7 @@ the next one reads from the last saved end offsets what arrived.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kafka import KafkaProducer
@@ -23,7 +24,7 @@ FLUSH_MARGIN_S = 5.0
 
 
 class Publisher:
-    """One producer of one source.
+    """One producer: of a replayed source, or of all live sources of a process.
 
     Args:
         bootstrap: addresses of the brokers.
@@ -47,9 +48,16 @@ class Publisher:
         )
         self._waiting: list[Any] = []
 
-    def document(self, document: Document, hops: dict[str, int]) -> None:
-        """Send a document; `flush` tells whether it arrived."""
-        self._send(DOCUMENTS.name, document.id.encode(), document, hops)
+    def document(self, document: Document, hops: dict[str, int], source: str = "") -> None:
+        """Send a document; `flush` tells whether it arrived.
+
+        Args:
+            document: what is sent.
+            hops: hop name -> milliseconds UTC.
+            source: the source it came through, told in a header.
+        """
+        extra = [(codec.SOURCE_HEADER, source.encode())] if source else []
+        self._send(DOCUMENTS.name, document.id.encode(), document, hops, extra)
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """Send what could not become a document."""
@@ -84,11 +92,16 @@ class Publisher:
         """Close without waiting: what was not flushed is not ours to send any more."""
         self._producer.close(timeout=0)
 
-    def _send(self, topic: str, key: bytes, message: Message, hops: dict[str, int]) -> None:
+    def _send(
+        self, topic: str, key: bytes, message: Message, hops: dict[str, int], extra: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
         try:
             self._waiting.append(
                 self._producer.send(
-                    topic, key=key, value=codec.encode(message), headers=codec.headers(message, hops or None)
+                    topic,
+                    key=key,
+                    value=codec.encode(message),
+                    headers=[*codec.headers(message, hops or None), *extra],
                 )
             )
         except KafkaError as error:

@@ -36,7 +36,7 @@ from ingest.pipeline import Pipeline
 from ingest.publisher import STAGE, Publisher, letter_of
 from ingest.replay import read_rows
 from ingest.schedule import Pace
-from ingest.sources_file import ReplaySource
+from ingest.source_kinds import ReplaySource
 from ingest.survey import Survey, survey
 
 BATCH_ROWS = 250

@@ -72,6 +72,12 @@ SCORER_BUNDLE = Gauge(
     "Always 1; the bundle that scores a language, and the provider it runs on.",
     ["lang", "bundle", "provider"],
 )
+# Label bundle: a bundle version; provider: the one that failed.
+DEVICE_DROPS = Counter(
+    "tocsin_scorer_device_drops_total",
+    "Times a device failed and the next one took over until the scorer restarts.",
+    ["bundle", "provider"],
+)
 SCORED_DOCUMENTS = Counter(
     "tocsin_scored_documents_total", "Documents scored, by topic and sentiment.", ["topic", "sentiment"]
 )
@@ -95,10 +101,12 @@ OPEN_ALERTS = Gauge("tocsin_open_alerts", "Alerts open now, by rule and severity
 TRANSITIONS = Counter("tocsin_transitions_total", "Steps in alerts' lives, by rule and state.", ["rule", "state"])
 CATCHING_UP = Gauge("tocsin_catching_up", "1 while a backlog is caught up and nothing pages.", [])
 
-# Notify. Label sink: a name from routes.yaml; result: sent, retried, failed, repeat.
+# Notify. Label sink: a name from routes.yaml; result: sent, retried, failed; held: grouped, storm; not sent: repeat, muted,
+# silenced, inhibited, acknowledged, untold, not_routed, not_for_people.
 NOTIFICATIONS = Counter(
-    "tocsin_notifications_total", "Attempts to deliver a transition to a sink, by result.", ["sink", "result"]
+    "tocsin_notifications_total", "What became of alerts' steps at a sink, by result.", ["sink", "result"]
 )
+SINK_UP = Gauge("tocsin_sink_up", "1 while a sink takes what it is sent, 0 after five failures in a row.", ["sink"])
 SINK_SECONDS = Histogram("tocsin_sink_seconds", "Time a sink takes to answer.", ["sink"], buckets=_LATENCY)
 
 # Desk.

@@ -60,9 +60,11 @@ def run_notify(settings: Settings, slot: str, clock: Clock) -> None:
     """`alerts` to sinks."""
     from alerts.notify import run
     from alerts.routes import read_routes
+    from contracts.watchlist import read_watchlist
 
     routes = read_routes(settings.notify.routes)
-    _until_told(lambda stop: run(settings, routes, clock, stop))
+    names = {entity.id: entity.name for entity in read_watchlist(settings.evaluator.watchlist)}
+    _until_told(lambda stop: run(settings, routes, names, clock, stop))
 
 
 def run_desk(settings: Settings, slot: str, clock: Clock) -> None:

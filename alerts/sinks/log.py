@@ -1,10 +1,12 @@
-"""The log as a sink: one readable line per transition."""
+"""The log as a sink: one readable line per notice."""
 
 from __future__ import annotations
 
 import structlog
 
-from contracts.messages import Transition
+from alerts import texts
+from alerts.sinks.sink import Notice
+from alerts.texts import Wording
 
 log = structlog.get_logger("alert")
 
@@ -12,15 +14,26 @@ log = structlog.get_logger("alert")
 class LogSink:
     """Writes to the process's log."""
 
-    def __init__(self, desk_url: str) -> None:
-        self._desk_url = desk_url
+    def __init__(self, wording: Wording) -> None:
+        self._wording = wording
 
-    def send(self, transition: Transition, now_ms: int) -> None:
+    def send(self, notice: Notice, now_ms: int) -> None:
         """Never fails."""
-        log.warning(
-            transition.why,
-            state=transition.state,
-            severity=transition.severity,
-            alert=transition.alert,
-            evidence=f"{self._desk_url}/alert/{transition.alert}",
-        )
+        if notice.kind == "alive":
+            log.info("Tocsin is alive")
+        elif notice.kind in ("alert", "repeat", "test"):
+            transition = notice.transitions[0]
+            log.warning(
+                transition.why,
+                kind=notice.kind,
+                state=transition.state,
+                severity=transition.severity,
+                alert=transition.alert,
+                evidence=self._wording.link(transition.alert),
+            )
+        else:
+            log.warning(
+                texts.digest_title(notice.kind, notice.transitions, self._wording),
+                kind=notice.kind,
+                alerts=[texts.title(transition, self._wording) for transition in notice.transitions],
+            )

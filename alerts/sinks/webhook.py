@@ -1,8 +1,9 @@
 """Signed webhooks.
 
-The body is the transition as JSON. `Tocsin-Signature: t=SECONDS,v1=HEX` where HEX = HMAC-SHA256(key, "SECONDS." + body);
-a receiver refuses a signature that does not match or a time too far from its own. `Idempotency-Key: alert/number` stays
-the same over retries, so a receiver that remembers keys gets every transition once.
+The body is the transition as JSON; a group or digest is `{"kind": ..., "transitions": [...]}`. The signature is
+`Tocsin-Signature: t=SECONDS,v1=HEX` where HEX = HMAC-SHA256(key, "SECONDS." + body); a receiver refuses one that does not
+match or a time too far from its own. `Idempotency-Key` stays the same over retries, so a receiver that remembers keys gets
+every notice once.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-import httpx
+import orjson
 
-from alerts.sinks.sink import DeliveryError
+from alerts.sinks import http
+from alerts.sinks.sink import Notice
 from contracts import codec
-from contracts.messages import Transition
 
 TOLERANCE_S = 300
-_PERMANENT = {400, 401, 403, 404, 405, 410, 413, 415, 422}
 
 
 def sign(key: bytes, body: bytes, seconds: int) -> str:
@@ -42,31 +42,27 @@ class WebhookSink:
         self._url = url
         self._key = key
         self._desk_url = desk_url
-        # No redirects: a receiver that moved is told to be configured, not followed to who knows where.
-        self._client = httpx.Client(timeout=timeout_s, follow_redirects=False, headers={"user-agent": "tocsin"})
+        self._client = http.client(timeout_s)
 
-    def send(self, transition: Transition, now_ms: int) -> None:
+    def send(self, notice: Notice, now_ms: int) -> None:
         """One attempt.
 
         Raises:
             DeliveryError: the receiver is away, answers with an error or with a redirect.
         """
-        body = codec.encode(transition)
+        if notice.kind in ("alert", "repeat", "test"):
+            body = codec.encode(notice.transitions[0])
+            evidence = f"{self._desk_url}/alert/{notice.transitions[0].alert}"
+        else:
+            body = orjson.dumps(
+                {"kind": notice.kind, "transitions": [t.model_dump(mode="json") for t in notice.transitions]}
+            )
+            evidence = f"{self._desk_url}/"
         headers = {
             "content-type": "application/json",
-            "idempotency-key": f"{transition.alert}/{transition.number}",
+            "idempotency-key": notice.key,
+            "tocsin-kind": notice.kind,
             "tocsin-signature": sign(self._key, body, now_ms // 1000),
-            "tocsin-evidence": f"{self._desk_url}/alert/{transition.alert}",
+            "tocsin-evidence": evidence,
         }
-        try:
-            answer = self._client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise DeliveryError(f"{type(error).__name__}: {error}") from error
-        if answer.is_success:
-            return
-        after = answer.headers.get("retry-after", "")
-        raise DeliveryError(
-            f"answered {answer.status_code}",
-            permanent=answer.status_code in _PERMANENT or answer.is_redirect,
-            retry_after_s=float(after) if after.isdigit() else None,
-        )
+        http.attempt(self._client, "POST", self._url, content=body, headers=headers)

@@ -13,9 +13,9 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 from redis import Redis
 
-from alerts.notify import is_for_people, run
+from alerts.notify import run
 from alerts.routes import read_routes
-from alerts.sinks.sink import DeliveryError
+from alerts.sinks.sink import DeliveryError, Notice
 from alerts.sinks.webhook import WebhookSink, sign, verify
 from contracts import codec
 from contracts.clock import WallClock
@@ -84,7 +84,7 @@ def test_a_receiver_can_prove_that_a_request_is_ours_and_fresh() -> None:
 
 def test_a_webhook_posts_the_transition_signed_with_its_key(receiver: Receiver) -> None:
     sent = transition()
-    WebhookSink(receiver.url, KEY, 5, "http://desk").send(sent, now_ms=5_000)
+    WebhookSink(receiver.url, KEY, 5, "http://desk").send(Notice.of(sent), now_ms=5_000)
     key, body, signature = receiver.accepted[0]
     assert key == f"{sent.alert}/{sent.number}"
     assert codec.decode(Transition, body) == sent
@@ -99,20 +99,14 @@ def test_an_answer_says_whether_to_try_again(
 ) -> None:
     receiver.answers = [status]
     with pytest.raises(DeliveryError) as error:
-        WebhookSink(receiver.url, KEY, 5, "").send(transition(), now_ms=0)
+        WebhookSink(receiver.url, KEY, 5, "").send(Notice.of(transition()), now_ms=0)
     assert (error.value.permanent, error.value.retry_after_s) == (permanent, after)
 
 
 def test_a_receiver_that_is_not_there_is_tried_again() -> None:
     with pytest.raises(DeliveryError) as error:
-        WebhookSink("http://127.0.0.1:9/hook", KEY, 1, "").send(transition(), now_ms=0)
+        WebhookSink("http://127.0.0.1:9/hook", KEY, 1, "").send(Notice.of(transition()), now_ms=0)
     assert not error.value.permanent
-
-
-def test_only_what_pages_is_told_to_people() -> None:
-    assert is_for_people(transition())
-    assert not is_for_people(transition(page=False))
-    assert not is_for_people(transition(state="pending"))
 
 
 def write_routes(folder: Path, url: str) -> Path:
@@ -128,8 +122,8 @@ def test_from_kafka_to_the_receiver_once_per_key_through_failures_and_a_restart(
     kafka_address: str, redis_url: str, receiver: Receiver, tmp_path: Path
 ) -> None:
     admin = KafkaAdminClient(bootstrap_servers=kafka_address)
-    if "alerts" not in admin.list_topics():
-        admin.create_topics({"alerts": {"num_partitions": 1, "replication_factor": 1}})
+    for topic in {"alerts", "verdicts", "silences", "alerts.dead"} - set(admin.list_topics()):
+        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
     admin.close()
     path = write_routes(tmp_path, receiver.url)
     environment = {
@@ -153,7 +147,7 @@ def test_from_kafka_to_the_receiver_once_per_key_through_failures_and_a_restart(
             producer.send("alerts", key=alert.encode(), value=codec.encode(each), headers=codec.headers(each))
         producer.flush()
         stop = threading.Event()
-        thread = threading.Thread(target=run, args=(settings, routes, WallClock(), stop))
+        thread = threading.Thread(target=run, args=(settings, routes, {}, WallClock(), stop))
         thread.start()
         receiver.wait_for(2 + len(last))
         stop.set()
@@ -173,6 +167,23 @@ def test_from_kafka_to_the_receiver_once_per_key_through_failures_and_a_restart(
         ("sinks: {a: {kind: webhook, url: 'ftp://x', secret_file: s}}\nroute: {sink: a}\n", "url"),
         ("sinks: {log: {kind: log, colour: red}}\nroute: {sink: log}\n", "colour"),
         ("[unclosed", "not YAML"),
+        (
+            "sinks: {log: {kind: log}}\nroute: {sink: log, matchers: ['severity=critical']}\n",
+            "the top takes every alert",
+        ),
+        (
+            "sinks: {log: {kind: log}}\nroute: {routes: [{sink: log, matchers: ['rule=viral']}]}\n",
+            "the top needs a sink",
+        ),
+        ("sinks: {log: {kind: log}}\nroute: {sink: log, routes: [{sink: log}]}\n", "needs matchers"),
+        ("sinks: {log: {kind: log}}\nroute: {sink: log, routes: [{matchers: [colour=red]}]}\n", "no label 'colour'"),
+        ("sinks: {log: {kind: log}}\nroute: {sink: log, group_wait: soon}\n", "no duration"),
+        ("sinks: {log: {kind: log}}\nroute: {sink: log, mute_time_intervals: [night]}\n", "no time interval 'night'"),
+        ("sinks: {log: {kind: log}}\nroute: &r {sink: log, routes: [*r]}\n", "route"),
+        (
+            "sinks: {log: {kind: log}}\nroute: {sink: log}\ntime_intervals: [{name: day, time_intervals: [{times: [{start_time: '08:00', end_time: '12:00'}, {start_time: '11:00', end_time: '18:00'}]}]}]\n",
+            "overlap",
+        ),
         ("", "the file"),
     ],
 )

@@ -67,7 +67,9 @@ def score(
 
     A phrase's weight is how far the probability of the text's sentiment falls when the phrase is left out (occlusion).
     """
-    lines = [*(texts or []), *(read_texts(file, column) if file else [])]
+    # Bytes of the command line that are not UTF-8 arrive as halves of surrogate pairs, which nothing can print.
+    given = [text.encode("utf-8", "replace").decode() for text in texts or []]
+    lines = [*given, *(read_texts(file, column) if file else [])]
     if not lines:
         raise UserError('nothing to score: give a text, as in `tocsin score "Lender halts withdrawals"`, or --file')
     entities = read_watchlist(watchlist or _watchlist())

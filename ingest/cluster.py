@@ -8,13 +8,13 @@ The law, for one document at a time:
 2. What is published over KEPT_MS before the newest document seen is a story of its own and is not remembered.
 3. Buckets that lie wholly before that are forgotten.
 4. Candidates are the stories of the same language that share a band, their first document within WINDOW_MS.
-5. The most similar one, if it agrees in at least SAME_PLACES places, is its story (the earliest of equals, then the
-   smaller id); the document's position is one more than the story's last.
+5. The one most like it by `text.story.likeness`, if that is at least SAME, is its story (the earliest of equals, then
+   the smaller id); the document's position is one more than the story's last.
 6. Else the document is the first of a new story.
 
-A story is compared by its first document alone, so stories cannot drift, and what one costs is bounded: in Redis about
-1.7 KB a story and 0.1 KB a further document (measured by tests/bench/ingest_speed.py), kept for KEPT_MS of event time. A slot
-of a band holds at most SLOT_STORIES stories: a phrase that every headline shares cannot grow it.
+A story is compared by its first document alone, so stories cannot drift, and what one costs is bounded: its features are
+at most 166 bytes and its bands at most 19 (measured by tests/bench/ingest_speed.py), kept for KEPT_MS of event time. A slot
+of a band holds the SLOT_STORIES newest stories of its bucket: a phrase that every headline shares cannot grow it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from contracts.clock import HOUR_MS
-from text.similarity import PERMUTATIONS, Signature
+from text.story import SAME, Telling, likeness
 
 WINDOW_MS = 48 * HOUR_MS
 KEPT_MS = 72 * HOUR_MS  # the window, and a day for what comes late
 BUCKET_MS = 12 * HOUR_MS
-SAME_PLACES = 54  # of 96: a similarity of 0.56
 SLOT_STORIES = 8
 
 
@@ -40,13 +39,13 @@ class Sighting:
     Attributes:
         document: its id, 32 digits.
         event_ms: when it was published.
-        signature: None for a text with nothing to compare.
+        telling: None for a text with nothing to compare.
     """
 
     document: str
     lang: str
     event_ms: int
-    signature: Signature | None
+    telling: Telling | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class StoryIndex(Protocol):
 @dataclass(slots=True)
 class _Story:
     event_ms: int
-    places: bytes
+    features: bytes
     documents: int = 1
 
 
@@ -124,7 +123,7 @@ class MemoryStoryIndex:
 
     def _most_similar(self, sighting: Sighting) -> tuple[int, str] | None:
         """(bucket, story) of the most similar story, if one is similar enough."""
-        if sighting.signature is None:
+        if sighting.telling is None:
             return None
         best: tuple[int, int, str] | None = None
         best_bucket = 0
@@ -133,30 +132,24 @@ class MemoryStoryIndex:
         for number in sorted(number for number in self.buckets if first <= number <= last):
             bucket = self.buckets[number]
             candidates = {
-                story for band in sighting.signature.bands for story in bucket.bands.get((sighting.lang, band), ())
+                story for band in sighting.telling.bands for story in bucket.bands.get((sighting.lang, band), ())
             }
             for candidate in candidates:
                 story = bucket.stories[candidate]
                 if abs(story.event_ms - sighting.event_ms) > WINDOW_MS:
                     continue
-                equal = equal_places(story.places, sighting.signature.places)
-                rank = (-equal, story.event_ms, candidate)
-                if equal >= SAME_PLACES and (best is None or rank < best):
+                like = likeness(story.features, sighting.telling.features)
+                rank = (-like, story.event_ms, candidate)
+                if like >= SAME and (best is None or rank < best):
                     best, best_bucket = rank, number
         return (best_bucket, best[2]) if best else None
 
     @staticmethod
     def _create(bucket: _Bucket, sighting: Sighting) -> None:
-        if sighting.signature is None:
+        if sighting.telling is None:
             return
-        bucket.stories[sighting.document] = _Story(sighting.event_ms, sighting.signature.places)
-        for band in sighting.signature.bands:
+        bucket.stories[sighting.document] = _Story(sighting.event_ms, sighting.telling.features)
+        for band in sighting.telling.bands:
             slot = bucket.bands.setdefault((sighting.lang, band), [])
-            if len(slot) < SLOT_STORIES:
-                slot.append(sighting.document)
-
-
-def equal_places(first: bytes, second: bytes) -> int:
-    """In how many places two signatures agree, 0 to 96."""
-    difference = int.from_bytes(first, "big") ^ int.from_bytes(second, "big")
-    return difference.to_bytes(PERMUTATIONS, "big").count(0)
+            slot.append(sighting.document)
+            del slot[:-SLOT_STORIES]

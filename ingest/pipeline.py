@@ -13,7 +13,7 @@ from ingest.cluster import MemoryStoryIndex, Place, Sighting, StoryIndex
 from ingest.link import Linker
 from ingest.normalise import Draft, Item, item_from, normalise
 from ingest.survey import FetchTimes
-from text.similarity import signature
+from text.story import telling
 
 CLUSTER_BATCH = 64  # documents placed at once: one round trip where the index is in Redis
 
@@ -90,8 +90,8 @@ class Pipeline:
         if changes:
             self.on_changes(changes)
         mentions = self.linker.link(draft.title, draft.body, draft.entities)
-        text = f"{draft.title}\n{draft.body}"
-        return Linked(draft, mentions, Sighting(draft.id, draft.lang, draft.published_ms, signature(text)))
+        sighting = Sighting(draft.id, draft.lang, draft.published_ms, telling(draft.title, draft.body))
+        return Linked(draft, mentions, sighting)
 
     def documents(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, Document]]:
         """The documents of replayed rows, each once, in the order of the rows.

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from ingest.cluster import BUCKET_MS, KEPT_MS, SAME_PLACES, SLOT_STORIES, WINDOW_MS, Place, Sighting
+from ingest.cluster import BUCKET_MS, KEPT_MS, SLOT_STORIES, WINDOW_MS, Place, Sighting
 from stream.scripts import Script
-from text.similarity import BAND_BYTES
+from text.story import BAND_BYTES, BODY_PAIRS_MIN, OPPOSITES, PENALTY, SAME, SAME_BODY, SUBJECT, WEIGHTS
 
+# The constants of `text.story.likeness`, in the script's order.
+_LIKENESS = (SAME, SAME_BODY, PENALTY, SUBJECT, BODY_PAIRS_MIN, *WEIGHTS, b"".join(up + down for up, down in OPPOSITES))
 _FIND_OR_CREATE = Script("ingest.lua", "find_or_create_story")
 
 
@@ -24,15 +26,15 @@ class RedisStoryIndex:
         """The places of documents, in order, in one round trip."""
         if not sightings:
             return []
-        arguments: list[bytes | str | int] = [WINDOW_MS, KEPT_MS, BUCKET_MS, SAME_PLACES, SLOT_STORIES, BAND_BYTES]
+        arguments: list[bytes | str | int] = [WINDOW_MS, KEPT_MS, BUCKET_MS, SLOT_STORIES, BAND_BYTES, *_LIKENESS]
         for sighting in sightings:
-            signature = sighting.signature
+            telling = sighting.telling
             arguments += [
                 bytes.fromhex(sighting.document),
                 sighting.lang,
                 sighting.event_ms,
-                signature.places if signature else b"",
-                b"".join(signature.bands) if signature else b"",
+                telling.features if telling else b"",
+                b"".join(telling.bands) if telling else b"",
             ]
         answers = _FIND_OR_CREATE.run(self.redis, *arguments)
         return [Place(bytes(story).hex(), int(position), repeat=bool(again)) for story, position, again in answers]

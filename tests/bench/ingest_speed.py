@@ -30,7 +30,7 @@ from ingest.pipeline import Pipeline
 from ingest.publisher import Publisher
 from ingest.replay import Row, read_rows
 from text.language import language
-from text.similarity import signature
+from text.story import telling
 
 MAPPING = {"time": "ts", "source": "source", "title": "title"}
 DOCUMENTS = 20_000
@@ -78,11 +78,11 @@ def _pure(figures: Figures) -> None:
     with figures.measure(f"link, {len(watchlist)} entities", DOCUMENTS):
         for draft in drafts:
             linker.link(draft.title, draft.body)
-    with figures.measure("signature", DOCUMENTS):
-        signatures = [signature(draft.title) for draft in drafts]
+    with figures.measure("what stories are compared by", DOCUMENTS):
+        tellings = [telling(draft.title) for draft in drafts]
     index = MemoryStoryIndex()
     with figures.measure("place in memory", DOCUMENTS):
-        for draft, one in zip(drafts, signatures, strict=True):
+        for draft, one in zip(drafts, tellings, strict=True):
             index.place([Sighting(draft.id, draft.lang, draft.published_ms, one)])
     with figures.measure("whole pipeline in memory", DOCUMENTS):
         for _ in Pipeline(watchlist).documents(rows):
@@ -99,7 +99,7 @@ def _redis(figures: Figures, url: str) -> None:
     before = redis.info("memory")["used_memory"]
     words = [f"word{number}" for number in range(4_000)]
     sightings = [
-        Sighting(f"{number:032x}", "en", HOUR_MS * 500_000 + number * 1_000, signature(_sentence(words, number)))
+        Sighting(f"{number:032x}", "en", HOUR_MS * 500_000 + number * 1_000, telling(_sentence(words, number)))
         for number in range(DOCUMENTS)
     ]
     index = RedisStoryIndex(redis)
@@ -107,7 +107,7 @@ def _redis(figures: Figures, url: str) -> None:
         for start in range(0, DOCUMENTS, 250):
             index.place(sightings[start : start + 250])
     stories = redis.info("memory")["used_memory"] - before
-    copies = [Sighting(f"{DOCUMENTS + n:032x}", "en", one.event_ms, one.signature) for n, one in enumerate(sightings)]
+    copies = [Sighting(f"{DOCUMENTS + n:032x}", "en", one.event_ms, one.telling) for n, one in enumerate(sightings)]
     with figures.measure("place in Redis, every document a copy", DOCUMENTS):
         for start in range(0, DOCUMENTS, 250):
             index.place(copies[start : start + 250])

@@ -26,7 +26,7 @@ from contracts.watchlist import WatchedEntity, read_watchlist
 from ingest.cluster import MemoryStoryIndex, Sighting
 from ingest.link import Linker
 from tests.bench.linking_sets import HardText, NamedText, Pair, Story, hard_set, named_texts, story_pairs
-from text.similarity import signature
+from text.story import telling
 
 NOON = 1_700_000_000_000
 CONSOLE = Console(soft_wrap=True)
@@ -68,7 +68,12 @@ def watchlist(name: str) -> list[WatchedEntity]:
 
 def measure_hard(linker: Linker, texts: Sequence[HardText], *, wrong: bool) -> Table:
     """The hard set: all, and its two halves."""
-    tallies = {"entities, all": Tally(), "entities, seen half": Tally(), "entities, exam": Tally(), "spans, all": Tally()}
+    tallies = {
+        "entities, all": Tally(),
+        "entities, seen half": Tally(),
+        "entities, exam": Tally(),
+        "spans, all": Tally(),
+    }
     for text in texts:
         mentions = linker.link(text.title, text.body)
         found = {mention.entity for mention in mentions}
@@ -78,7 +83,10 @@ def measure_hard(linker: Linker, texts: Sequence[HardText], *, wrong: bool) -> T
         spans = {(start, end, mention.entity) for mention in mentions for start, end in mention.spans}
         tallies["spans, all"].add(spans, text.mentions)
         if wrong and text.number % 2 and found != text.entities:
-            CONSOLE.print(f"{text.number}: {text.title} {text.body}\n    -{text.entities - found} +{found - text.entities}", markup=False)
+            CONSOLE.print(
+                f"{text.number}: {text.title} {text.body}\n    -{text.entities - found} +{found - text.entities}",
+                markup=False,
+            )
     out = table(f"hard set: {len(texts)} texts")
     for name, tally in tallies.items():
         out.add_row(name, *tally.row)
@@ -108,15 +116,20 @@ def measure_named(title: str, texts: Sequence[NamedText], *, wrong: bool) -> Tab
         tally.add(found, true)
         if wrong and found != true and zlib.crc32(text.text.encode()) % 40 == 1:
             by_id = {entity.id: entity.name for entity in entities}
-            CONSOLE.print(f"{text.text}\n    true {set(text.names)}\n    -{[by_id[i] for i in true - found]} +{[by_id[i] for i in found - true]}", markup=False)
-    out = table(f"{title}: {len(texts)} texts, {len(entities)} of {len({n for t in texts for n in t.names})} names watched")
+            CONSOLE.print(
+                f"{text.text}\n    true {set(text.names)}\n    -{[by_id[i] for i in true - found]} +{[by_id[i] for i in found - true]}",
+                markup=False,
+            )
+    out = table(
+        f"{title}: {len(texts)} texts, {len(entities)} of {len({n for t in texts for n in t.names})} names watched"
+    )
     out.add_row("entities", *strict.row)
     return out
 
 
 def sighting(name: str, story: Story) -> Sighting:
     """A telling as clustering sees it."""
-    return Sighting(f"{zlib.crc32(name.encode()):032x}", story.lang, NOON, signature(f"{story.title}\n{story.body}"))
+    return Sighting(f"{zlib.crc32(name.encode()):032x}", story.lang, NOON, telling(story.title, story.body))
 
 
 def measure_pairs(pairs: Sequence[Pair], *, wrong: bool) -> Table:
@@ -130,7 +143,10 @@ def measure_pairs(pairs: Sequence[Pair], *, wrong: bool) -> Table:
         for name in ("all", "seen half" if pair.number % 2 else "exam"):
             tallies[name].add([1] if together else [], [1] if pair.same else [])
         if wrong and pair.number % 2 and together != pair.same:
-            CONSOLE.print(f"{'missed' if pair.same else 'joined'} {pair.kind}: {pair.first.title} || {pair.second.title}", markup=False)
+            CONSOLE.print(
+                f"{'missed' if pair.same else 'joined'} {pair.kind}: {pair.first.title} || {pair.second.title}",
+                markup=False,
+            )
     out = table(f"story pairs: {len(pairs)}")
     for name, tally in tallies.items():
         out.add_row(name, *tally.row)
@@ -153,7 +169,7 @@ def measure_speed(linker: Linker, texts: Sequence[HardText], pairs: Sequence[Pai
     for turn in range(10):
         for number, story in enumerate(stories):
             index.place([sighting(f"{turn}/{number}", story)])
-    out.add_row("signature and place in memory", f"{10 * len(stories) / (time.process_time() - started):,.0f}")
+    out.add_row("tell and place in memory", f"{10 * len(stories) / (time.process_time() - started):,.0f}")
     return out
 
 

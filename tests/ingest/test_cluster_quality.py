@@ -6,7 +6,7 @@ import pytest
 
 from ingest.cluster import MemoryStoryIndex, Sighting
 from ingest.normalise import document_id
-from text.similarity import signature
+from text.story import telling
 
 SAME = [
     ("FTX Files Chapter 11 Bankruptcy, SBF Steps Down as CEO", "FTX Files for Chapter 11 Bankruptcy, SBF Steps Down"),
@@ -40,7 +40,7 @@ def _positions(first: str, second: str) -> int:
             document_id(f"s{n}", own_id="", url=None, published_ms=n, title=text),
             "xx",
             1_667_865_600_000 + n,
-            signature(text),
+            telling(text),
         )
         for n, text in enumerate((first, second))
     ]

@@ -115,11 +115,11 @@ class Push:
             timeout_graceful_shutdown=5, h11_max_incomplete_event_size=64 * 1024,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
-        self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         log.info(
             "taking documents", source=self._spec.name, address=f"http://{self._spec.host}:{self.port}/v1/documents"
         )
-        serving = asyncio.create_task(self._server._serve([listening]))  # noqa: SLF001 - `serve` would take the process's signals
+        # Signals stay with the process: uvicorn takes them in the main thread only, and this is not it.
+        serving = asyncio.create_task(self._server.serve([listening]))
         try:
             await self._publish(ownership, in_thread)
         finally:
@@ -134,6 +134,7 @@ class Push:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((self._spec.host, self._spec.port))
+            listening.listen(2_048)
         except OSError as error:
             listening.close()
             raise UserError(

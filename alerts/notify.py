@@ -99,6 +99,7 @@ class SinkWorker:
             for connection in (consumer, alerts, verdicts, silences):
                 connection.close()
             producer.close(timeout=5)
+            self._sink.close()
 
     def _hear(self, verdicts: Any, silences: Any) -> None:
         for _, verdict in verdicts:

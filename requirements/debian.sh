@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes sure of the programs that tests need and that no Python package brings: Debian's chromium and prometheus.
+# Makes sure of the programs that tests need and that no Python package brings: Debian's chromium, prometheus and prometheus-alertmanager.
 # As root or with sudo it installs what is missing; else it says what to install and fails.
 set -euo pipefail
 
-declare -A package_of=([chromium]=chromium [prometheus]=prometheus)
+declare -A package_of=([chromium]=chromium [prometheus]=prometheus [prometheus-alertmanager]=prometheus-alertmanager)
 missing=()
 for program in "${!package_of[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package_of[$program]}")

@@ -25,8 +25,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("tocsin.commands.score", "Score texts with a bundle."),
     "evaluate": ("tocsin.commands.evaluate", "Measure a bundle on a labelled file."),
     "backtest": ("tocsin.commands.backtest", "Run a history through scoring and detection and print the alerts."),
+    "data": ("tocsin.commands.data", "Make the snapshot that training reads."),
     "train": ("tocsin.commands.train", "Fine-tune a bundle."),
     "topics": ("tocsin.commands.topics", "Create and check the Kafka topics."),
+    "routes": ("tocsin.commands.routes", "See who would get an alert, and why."),
+    "sinks": ("tocsin.commands.sinks", "Send a marked test to a sink."),
     "dead-letters": ("tocsin.commands.dead_letters", "List, show and replay messages that could not be used."),
     "version": ("tocsin.commands.version", "Print the version."),
 }

@@ -40,6 +40,10 @@ class AlertmanagerSink:
         self._wording = wording
         self._client = http.client(timeout_s)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def send(self, notice: Notice, now_ms: int) -> None:
         """One attempt.
 

@@ -36,6 +36,9 @@ class AppriseSink:
         self._wording = wording
         logging.getLogger("apprise").setLevel(logging.ERROR)
 
+    def close(self) -> None:
+        """Nothing is open between sends."""
+
     def send(self, notice: Notice, now_ms: int) -> None:
         """One attempt.
 

@@ -33,6 +33,10 @@ class GrafanaSink:
             timeout_s, {"authorization": f"Bearer {token.decode()}", "content-type": "application/json"}
         )
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def send(self, notice: Notice, now_ms: int) -> None:
         """One attempt; several alerts are several regions, and one that is there already is changed, not doubled.
 

@@ -17,6 +17,9 @@ class LogSink:
     def __init__(self, wording: Wording) -> None:
         self._wording = wording
 
+    def close(self) -> None:
+        """Nothing is open between sends."""
+
     def send(self, notice: Notice, now_ms: int) -> None:
         """Never fails."""
         if notice.kind == "alive":

@@ -59,3 +59,6 @@ class Sink(Protocol):
 
     def send(self, notice: Notice, now_ms: int) -> None:
         """One attempt. `now_ms`: wall time, milliseconds UTC."""
+
+    def close(self) -> None:
+        """Give up what is open."""

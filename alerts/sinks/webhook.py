@@ -44,6 +44,10 @@ class WebhookSink:
         self._desk_url = desk_url
         self._client = http.client(timeout_s)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def send(self, notice: Notice, now_ms: int) -> None:
         """One attempt.
 

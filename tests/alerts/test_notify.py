@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def test_a_receiver_can_prove_that_a_request_is_ours_and_fresh() -> None:
 
 def test_a_webhook_posts_the_transition_signed_with_its_key(receiver: Receiver) -> None:
     sent = transition()
-    WebhookSink(receiver.url, KEY, 5, "http://desk").send(Notice.of(sent), now_ms=5_000)
+    with closing(WebhookSink(receiver.url, KEY, 5, "http://desk")) as sink:
+        sink.send(Notice.of(sent), now_ms=5_000)
     key, body, signature = receiver.accepted[0]
     assert key == f"{sent.alert}/{sent.number}"
     assert codec.decode(Transition, body) == sent
@@ -98,14 +100,14 @@ def test_an_answer_says_whether_to_try_again(
     receiver: Receiver, status: int, permanent: bool, after: float | None
 ) -> None:
     receiver.answers = [status]
-    with pytest.raises(DeliveryError) as error:
-        WebhookSink(receiver.url, KEY, 5, "").send(Notice.of(transition()), now_ms=0)
+    with closing(WebhookSink(receiver.url, KEY, 5, "")) as sink, pytest.raises(DeliveryError) as error:
+        sink.send(Notice.of(transition()), now_ms=0)
     assert (error.value.permanent, error.value.retry_after_s) == (permanent, after)
 
 
 def test_a_receiver_that_is_not_there_is_tried_again() -> None:
-    with pytest.raises(DeliveryError) as error:
-        WebhookSink("http://127.0.0.1:9/hook", KEY, 1, "").send(Notice.of(transition()), now_ms=0)
+    with closing(WebhookSink("http://127.0.0.1:9/hook", KEY, 1, "")) as sink, pytest.raises(DeliveryError) as error:
+        sink.send(Notice.of(transition()), now_ms=0)
     assert not error.value.permanent
 
 

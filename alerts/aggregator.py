@@ -1,6 +1,7 @@
 """The aggregator's shell: `scores` in, Redis out. N workers; each batch is one atomic script.
 
-1. It starts from the position in Redis, not from the committed offset: what Redis lost is read again.
+1. It starts from the position in Redis, not from the committed offset: what Redis lost is read again. While nothing comes
+   that would show it, it looks once a second whether Redis has gone back.
 2. A batch is planned (`counting`, pure) and applied by `lua/count.lua`, which refuses a batch that does not continue what
    Redis has.
 3. A Redis that is away is waited for with the same batch unacknowledged; whatever else goes wrong ends the process.
@@ -29,7 +30,7 @@ from contracts import metrics
 from contracts.clock import Clock
 from contracts.errors import Inconsistent, Rewind
 from contracts.settings import Settings
-from contracts.topics import SCORES
+from contracts.topics import DOCUMENTS, SCORES
 from stream.dead_letters import bury
 from stream.records import Record
 from stream.scripts import Script
@@ -84,21 +85,34 @@ class Aggregator:
         """The position in Redis per partition; where it lies before the log's beginning, the beginning, loudly.
 
         Raises:
-            Inconsistent: Redis has counted more than the log holds.
+            Inconsistent: Redis has counted more than the logs hold.
         """
-        beginnings, ends = await asyncio.to_thread(_log_bounds, self._settings.kafka.bootstrap, sorted(committed))
-        arguments: list[int] = []
-        for partition in sorted(committed):
-            arguments += [partition, beginnings[partition], ends[partition]]
+        bounds = await asyncio.to_thread(_log_bounds, self._settings.kafka.bootstrap, sorted(committed))
+        arguments = [number for partition in sorted(committed) for number in (partition, *bounds[partition])]
         answer = await self._patiently(lambda: _BEGIN.arun(self._redis, *arguments))
         positions = dict(zip(sorted(committed), (int(offset) for offset in answer), strict=True))
-        ahead = [partition for partition, offset in positions.items() if offset < 0]
-        if ahead:
-            raise Inconsistent(
-                f"Redis has counted more of `scores` than the log holds (partitions {ahead}): the broker lost the end of "
-                "its log. Restore the broker's data, or start anew with an empty Redis database"
-            )
+        for topic, sign in ((SCORES.name, -1), (DOCUMENTS.name, -2)):
+            ahead = [partition for partition, offset in positions.items() if offset == sign]
+            if ahead:
+                raise Inconsistent(
+                    f"Redis has counted more of `{topic}` than the log holds (partitions {ahead}): the broker lost the end "
+                    "of its log. Restore the broker's data, or start anew with an empty Redis database"
+                )
         return positions
+
+    async def verify(self, positions: dict[int, int]) -> None:
+        """Redis still has what was applied up to these positions.
+
+        Raises:
+            Rewind: it went back, and nothing has come since that would have shown it.
+        """
+        if not positions:
+            return
+        found = await self._patiently(lambda: self._redis.hmget(keys.POSITION, [str(p) for p in positions]))
+        for (partition, position), have in zip(positions.items(), found, strict=True):
+            if int(have or -1) < position:
+                metrics.REWINDS.labels(STAGE).inc()
+                raise Rewind(f"partition {partition}: Redis has gone back from {position} to {int(have or -1)}")
 
     async def process(self, batch: Sequence[Record], spans: dict[int, tuple[int, int]]) -> None:
         """Count a batch: all of it or nothing."""
@@ -179,17 +193,22 @@ class Aggregator:
                 wait_s = min(wait_s * 2, 2.0)
 
 
-def _log_bounds(bootstrap: str, partitions: Sequence[int]) -> tuple[dict[int, int], dict[int, int]]:
+def _log_bounds(bootstrap: str, partitions: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:
+    """Partition -> beginning and end of `scores`, beginning and end of `documents`."""
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - only here, and blocking
 
     consumer = KafkaConsumer(bootstrap_servers=bootstrap.split(","), enable_auto_commit=False)
     try:
-        places = [TopicPartition(SCORES.name, partition) for partition in partitions]
-        beginnings = {tp.partition: offset for tp, offset in consumer.beginning_offsets(places).items()}
-        ends = {tp.partition: offset for tp, offset in consumer.end_offsets(places).items()}
+        places = [TopicPartition(topic, number) for topic in (SCORES.name, DOCUMENTS.name) for number in partitions]
+        # The end of `documents` is asked for last: what is scored is never beyond it.
+        beginnings, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
     finally:
         consumer.close()
-    return beginnings, ends
+    scores, documents = places[: len(partitions)], places[len(partitions) :]
+    return {
+        tp.partition: (beginnings[tp], ends[tp], beginnings[of], ends[of])
+        for tp, of in zip(scores, documents, strict=True)
+    }
 
 
 def create_app(settings: Settings, slot: str, clock: Clock) -> Any:
@@ -203,4 +222,5 @@ def create_app(settings: Settings, slot: str, clock: Clock) -> Any:
         watchdog_s=settings.aggregator.watchdog_s,
         home=settings.home,
     )
-    return create_worker(worker, settings.kafka, Aggregator(settings, clock))
+    aggregator = Aggregator(settings, clock)
+    return create_worker(worker, settings.kafka, aggregator, verify=aggregator.verify)

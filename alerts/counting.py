@@ -140,20 +140,20 @@ class Tail:
     Attributes:
         ready: entries visible at the watermark.
         left: packed entries that are not.
-        read: bytes that were read.
+        seen: the packed tail as it was read.
         version: dirty version that was read.
     """
 
     ready: list[Entry]
     left: bytes
-    read: int
+    seen: bytes
     version: bytes
 
     def until(self, until_s: int) -> Tail:
         """The same tail split earlier."""
         ready = [entry for entry in self.ready if entry.visible_s <= until_s]
         later = [entry for entry in self.ready if entry.visible_s > until_s]
-        return Tail(ready, pack_tail(later) + self.left, self.read, self.version)
+        return Tail(ready, pack_tail(later) + self.left, self.seen, self.version)
 
 
 def split_tail(packed: bytes, version: bytes, until_s: int) -> Tail:
@@ -161,4 +161,4 @@ def split_tail(packed: bytes, version: bytes, until_s: int) -> Tail:
     entries = unpack_tail(packed)
     ready = [entry for entry in entries if entry.visible_s <= until_s]
     left = pack_tail([entry for entry in entries if entry.visible_s > until_s])
-    return Tail(ready, left, len(packed), version)
+    return Tail(ready, left, packed, version)

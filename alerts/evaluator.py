@@ -292,7 +292,7 @@ class Evaluator:
             "to": str(until_s),
             "book": book,
             "states": [part for series, packed in states.items() for part in (series, packed)],
-            "trims": [[series, t.read, t.left, t.version] for series, t in tails.items() if t.ready],
+            "trims": [[series, t.seen, t.left, t.version] for series, t in tails.items() if t.ready],
             "unsent": [part for draft in drafts for part in (unsent_field(draft), codec.encode(draft))],
         }
         try:

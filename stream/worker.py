@@ -5,6 +5,7 @@
 3. The stage makes the batch durable; only then are its records acknowledged, and Faust commits them.
 4. Any error ends the process with exit code 75. Faust would restart the agent and commit past the dropped batch.
 5. A place that failed three times is taken record by record, and the culprit is condemned by the stage.
+6. Between batches the stage may verify that what it made durable still is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from stream.attempts import Attempts
 from stream.records import Contiguity, Record
 from stream.watchdog import add_watchdog
 
+VERIFY_S = 1.0  # between two looks whether what is durable still is
 EXIT_RESTART = 75  # EX_TEMPFAIL: the supervisor restarts the process, without limit
 log = structlog.get_logger(__name__)
 
@@ -132,6 +134,7 @@ def create_worker(
     kafka: Kafka,
     stage: BatchStage,
     *,
+    verify: Callable[[dict[int, int]], Awaitable[None]] | None = None,
     end: Callable[[str], None] = die,
 ) -> Any:
     """A Faust app with one agent, `app.agents[...]`, ready for `faust.Worker(app)`.
@@ -140,6 +143,7 @@ def create_worker(
         settings: how it runs.
         kafka: where the broker is.
         stage: what it does.
+        verify: called between batches with the positions reached, partition -> offset; an error ends the process.
         end: called with the reason when the process must end; a test passes its own.
     """
     app = _faust_app(settings, kafka)
@@ -147,7 +151,13 @@ def create_worker(
     contiguity = Contiguity()
     attempts = Attempts(settings.home / "run" / f"attempts-{settings.stage}-{settings.slot}.json")
 
+    handling = asyncio.Lock()
+
     async def handle(batch: Sequence[Record]) -> None:
+        async with handling:
+            await take(batch)
+
+    async def take(batch: Sequence[Record]) -> None:
         spans = contiguity.accept(batch)
         places = {partition: first for partition, (first, _) in spans.items()}
         try:
@@ -180,7 +190,30 @@ def create_worker(
     app.handle_batch = handle
     _start_where_the_stage_says(app, settings, stage, contiguity, end)
     add_watchdog(app, settings.stage, settings.watchdog_s, end)
+    if verify is not None:
+        _verify_between_batches(app, settings.stage, contiguity, handling, verify, end)
     return app
+
+
+def _verify_between_batches(
+    app: Any,
+    stage: str,
+    contiguity: Contiguity,
+    handling: asyncio.Lock,
+    verify: Callable[[dict[int, int]], Awaitable[None]],
+    end: Callable[[str], None],
+) -> None:
+    @app.timer(VERIFY_S)
+    async def verify_positions(app: Any = app) -> None:
+        # While a batch is handled the positions run ahead of what is durable; and the batch itself would show a loss.
+        if app.rebalancing or handling.locked():
+            return
+        try:
+            await verify(dict(contiguity.expected))
+        except Exception as error:
+            log.exception("what was durable is no more", stage=stage)
+            end(f"{type(error).__name__}: {error}")
+            raise
 
 
 async def _one_by_one(stage: BatchStage, batch: Sequence[Record], places: dict[int, int]) -> None:

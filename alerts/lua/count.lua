@@ -37,9 +37,8 @@ for i, doc in ipairs(batch.docs) do
   local partition, offset = doc[1], doc[2]
   local mark = marks[partition]
   if mark == nil then
-    mark = tonumber(redis.call('HGET', 'mark', partition) or '-1')
-    -- A new installation starts at the first origin it finds.
-    if mark == -1 then mark = offset - 1 end
+    -- A new installation starts at the first origin it finds, unless begin_partition.lua knows which one that must be.
+    mark = tonumber(redis.call('HGET', 'mark', partition) or offset - 1)
     seen[partition] = tonumber(redis.call('HGET', 'seen', partition) or '0')
     appended[partition] = tonumber(redis.call('HGET', 'appended', partition) or '0')
   end

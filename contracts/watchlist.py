@@ -17,8 +17,13 @@ class WatchedEntity(BaseModel):
     """One company, instrument or institution.
 
     Attributes:
-        near: at least one of these words must stand in a text for an ambiguous name to count.
-        not_near: none of these words may stand in the text.
+        tickers: found as written; `$ALL`, with the sign, only as a cashtag or with its exchange; codes of Chinese and
+            Hong Kong exchanges with their market (600519.SH, 0700.HK).
+        products: products and brands that stand for it.
+        parent: id of the entity that owns it; mentioned with it, at half the relevance.
+        ambiguous: the names that are also common words; all of them where only near or not_near is given.
+        near: at least one of these words must stand near an ambiguous name for it to count.
+        not_near: none of these words may stand near it.
         session: the market session whose season it follows; its group.
         since_ms: since when it is watched, milliseconds UTC; None = since the evaluator first ran.
     """
@@ -28,6 +33,9 @@ class WatchedEntity(BaseModel):
     name: str = Field(min_length=1)
     tickers: list[str] = Field(default_factory=list)
     aliases: list[str] = Field(default_factory=list)
+    products: list[str] = Field(default_factory=list)
+    parent: str | None = None
+    ambiguous: list[str] = Field(default_factory=list)
     near: list[str] = Field(default_factory=list)
     not_near: list[str] = Field(default_factory=list)
     session: str = "global"

@@ -1,14 +1,18 @@
 """Finds the entities of the watchlist in a text: pure.
 
-1. Every name, alias and ticker is searched at once (Aho-Corasick) in the text with case, widths and quotes folded.
+1. Every name, alias, product and ticker is searched at once (Aho-Corasick) in the text with case, widths and quotes folded.
 2. A hit must stand alone: a letter or digit may not touch a letter or digit of it. Chinese and Japanese have no such
    boundary, so there any place counts.
-3. Names of at most five letters all in capitals (FTX, UBS), tickers and cashtags count only as written. A ticker of one
-   or two letters, or of digits alone, counts only as `$C`, `NYSE: C`, `(C)`, `C.N`; none counts bare in a line of capitals.
-4. An ambiguous name counts only near its `near` words and away from its `not_near` words, anywhere in the text;
-   a ticker marked as one is never ambiguous.
-5. Where hits overlap the longest stands: in "Bitcoin Cash" there is no Bitcoin.
-6. Relevance 0 to 100: 50 for the title, up to 25 for an early first place, up to 25 for the share of all mentions.
+3. Names of at most five letters all in capitals (FTX, UBS), tickers and codes count only as written (`link_codes`).
+4. Where hits overlap the longest stands: in "Bitcoin Cash" there is no Bitcoin.
+5. In a line in sentence case, a one-word name beside another capitalised word is part of a longer name that nobody
+   watches ("Ford Foundation"), unless that word is the entity's own or says what it is (Inc, CEO).
+6. An ambiguous name (`ambiguous`; all names where `near` or `not_near` is given without it) counts where the text also
+   has a sure name or a marked ticker of the entity, or a legal form behind it ("Gap Inc"); else only away from its
+   `not_near` words, near one of its `near` words if there are any, and never in lower case where it is written with a
+   capital. Near is within NEAR_CHARACTERS.
+7. Relevance 0 to 100: 50 for the title, up to 25 for an early first place, up to 25 for the share of all mentions. An
+   entity's parent is mentioned at half of that, in the same places.
 """
 
 from __future__ import annotations
@@ -17,12 +21,13 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ahocorasick
 
 from contracts.messages import Mention
 from contracts.watchlist import WatchedEntity
+from ingest.link_codes import forms, may_stand
 
 TITLE_POINTS = 50
 POSITION_POINTS = 25
@@ -30,6 +35,7 @@ SHARE_POINTS = 25
 DECLARED_RELEVANCE = 100  # the source itself says what its item is about
 SPANS_MAX = 50
 SHORT_CAPITALS = 5
+NEAR_CHARACTERS = 200
 
 _QUOTES = {
     ord("\u2018"): "'",
@@ -41,31 +47,57 @@ _QUOTES = {
 }
 _WIDTHS = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _FOLD = _QUOTES | _WIDTHS
-_EXCHANGES = (
-    "AMEX|ASX|BIT|BME|BSE|EPA|ETR|Euronext|EURONEXT|FRA|HK|HKEX|HKG|KRX|LON|LSE|NASDAQ|Nasdaq|NSE|NYSE|OTC|OTCMKTS|SEHK|SGX"
-    "|SH|SIX|SSE|STO|SWX|SZ|SZSE|TSE|TSX|TYO|XETRA"
-)
-_MARKED_BEFORE = re.compile(rf"(?:\$|\b(?:{_EXCHANGES}): ?|[(\uff08])$")
-_MARKED_AFTER = re.compile(r"\.[A-Z]{1,2}\b|[)\uff09]")
 _SLUG = re.compile(r"[^a-z0-9_.-]+")
+_LEGAL = re.compile(r",? (?:Inc|Corp|Corporation|Co|Company|plc|PLC|Ltd|Limited|AG|SE|SA|NV|ASA|Holdings?|Group)\b")
+_WORD_AFTER = re.compile(r" ([A-Z][a-z][\w'-]*)")
+_WORD_BEFORE = re.compile(r"(?<=[a-z0-9,;:] )([A-Z][a-z][\w-]*) $")
+_TITLES = frozenset(
+    "CEO CFO Chairman Chief Inc Corp Corporation Co Company Plc Ltd Limited Holdings Holding Group Monday Tuesday Wednesday"
+    " Thursday Friday Saturday Sunday January February March April May June July August September October November December"
+    " President Director Shares Stock The And Or".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """One way to write an entity, or a word that must or must not stand near it."""
+    """One way to write an entity."""
 
     entity: int
     written: str
-    kind: str  # name, ticker, near, not_near
+    kind: str  # name, alias, product, ticker
+    manner: str  # of a ticker: see link_codes; of a name: sure, ambiguous
     exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A place where a name of the watchlist stands, and what became of it.
+
+    Attributes:
+        start: first character in title, newline, body.
+        end: behind its last character.
+        entity: its id.
+        written: the watchlist's name, ticker or code that matched.
+        kind: name, alias, product or ticker.
+        kept: whether it is a mention.
+        rule: what kept or dropped it.
+    """
+
+    start: int
+    end: int
+    entity: str
+    written: str
+    kind: str
+    kept: bool
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
     start: int
     end: int
-    entity: int
-    marked: bool
+    term: _Term
+    rule: str = ""
 
 
 class Linker:
@@ -73,19 +105,26 @@ class Linker:
 
     def __init__(self, watchlist: Sequence[WatchedEntity]) -> None:
         self._entities = tuple(watchlist)
+        self._number = {entity.id: number for number, entity in enumerate(self._entities)}
         self._by_name: dict[str, WatchedEntity] = {}
         terms: dict[str, list[_Term]] = defaultdict(list)
+        near: dict[str, set[int]] = defaultdict(set)
+        not_near: dict[str, set[int]] = defaultdict(set)
         for number, entity in enumerate(self._entities):
             for written in dict.fromkeys((entity.id, entity.name, *entity.tickers, *entity.aliases)):
-                self._by_name.setdefault(_fold(written), entity)
+                self._by_name.setdefault(_fold(written.removeprefix("$")), entity)
             for term in _terms(number, entity):
                 terms[_fold(term.written)].append(term)
+            for words, places in ((entity.near, near), (entity.not_near, not_near)):
+                for word in words:
+                    places[_fold(word)].add(number)
         self._automaton = ahocorasick.Automaton()
-        for folded, ways in terms.items():
-            self._automaton.add_word(folded, (len(folded), tuple(ways)))
+        for folded in terms.keys() | near.keys() | not_near.keys():
+            ways = (tuple(terms.get(folded, ())), frozenset(near.get(folded, ())), frozenset(not_near.get(folded, ())))
+            self._automaton.add_word(folded, (len(folded), *ways))
+        self._empty = not terms
         if terms:
             self._automaton.make_automaton()
-        self._empty = not terms
 
     def link(self, title: str, body: str = "", declared: Iterable[str] = ()) -> list[Mention]:
         """The mentions in a document, the most relevant first.
@@ -97,7 +136,7 @@ class Linker:
                 becomes an entity of its own, named in lower case.
         """
         text = f"{title}\n{body}" if body else title
-        mentions = self._mentions(text, len(title))
+        mentions = self._mentions(self._findings(text), len(title), len(text))
         for name in declared:
             entity = self._by_name.get(_fold(name))
             key = entity.id if entity else _SLUG.sub("-", name.lower()).strip("-.")
@@ -112,65 +151,125 @@ class Linker:
             )
         return sorted(mentions.values(), key=lambda mention: (-mention.relevance, mention.entity))
 
-    def _mentions(self, text: str, title_end: int) -> dict[str, Mention]:
-        spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        hits = _longest(self._hits(text))
-        for hit in hits:
-            spans[hit.entity].append((hit.start, hit.end))
+    def explain(self, title: str, body: str = "") -> list[Finding]:
+        """Every place where a name of the watchlist stands, kept or not and by which rule, in order of place."""
+        found = self._findings(f"{title}\n{body}" if body else title)
+        return sorted(found, key=lambda one: (one.start, one.end, one.entity))
+
+    def _mentions(self, findings: Sequence[Finding], title_end: int, length: int) -> dict[str, Mention]:
+        spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        total = 0
+        for one in findings:
+            if one.kept:
+                spans[one.entity].append((one.start, one.end))
+                total += 1
         out: dict[str, Mention] = {}
-        for number, places in spans.items():
+        for key, places in spans.items():
             first = places[0][0]
-            points = SHARE_POINTS * len(places) / len(hits) + POSITION_POINTS * (1 - first / len(text))
+            points = SHARE_POINTS * len(places) / total + POSITION_POINTS * (1 - first / length)
             if first < title_end:
                 points += TITLE_POINTS
-            entity = self._entities[number]
-            out[entity.id] = Mention(
-                entity=entity.id, spans=places[:SPANS_MAX], relevance=min(100, round(points)), session=entity.session
+            entity = self._entities[self._number[key]]
+            out[key] = Mention(
+                entity=key, spans=places[:SPANS_MAX], relevance=min(100, round(points)), session=entity.session
             )
+        for mention in list(out.values()):
+            owner = self._entities[self._number[mention.entity]].parent
+            if owner in self._number and owner not in out:
+                session = self._entities[self._number[owner]].session
+                out[owner] = Mention(
+                    entity=owner, spans=mention.spans, relevance=mention.relevance // 2, session=session
+                )
         return out
 
-    def _hits(self, text: str) -> list[_Hit]:
+    def _findings(self, text: str) -> list[Finding]:
         if self._empty:
             return []
-        hits: list[tuple[_Hit, bool]] = []
-        near: set[int] = set()
-        not_near: set[int] = set()
-        for last, (length, ways) in self._automaton.iter(_fold(text)):
+        hits: list[_Hit] = []
+        dropped: list[_Hit] = []
+        near: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        not_near: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for last, (length, ways, near_of, not_near_of) in self._automaton.iter(_fold(text)):
             start, end = last + 1 - length, last + 1
             if not _stands_alone(text, start, end):
                 continue
+            for number in near_of:
+                near[number].append((start, end))
+            for number in not_near_of:
+                not_near[number].append((start, end))
             for term in ways:
                 if term.exact and text[start:end].translate(_FOLD) != term.written.translate(_FOLD):
                     continue
-                if term.kind == "near":
-                    near.add(term.entity)
-                elif term.kind == "not_near":
-                    not_near.add(term.entity)
-                elif term.kind == "name":
-                    hits.append((_Hit(start, end, term.entity, marked=False), False))
+                if term.kind == "ticker":
+                    rule = may_stand(term.manner, text, start, end)
+                    ambiguous = rule == "ticker as written" and term.manner == "plain" and self._doubtful(term.entity)
+                    hit = _Hit(start, end, replace(term, manner="ambiguous" if ambiguous else "sure"), rule)
+                    (hits if rule else dropped).append(hit if rule else replace(hit, rule="not marked as a ticker"))
                 else:
-                    marked = _is_marked(text, start, end)
-                    if marked or _may_stand_bare(term.written, text, start, end):
-                        hits.append((_Hit(start, end, term.entity, marked), True))
-        return [hit for hit, _ in hits if hit.marked or self._is_meant(hit.entity, near, not_near)]
+                    hits.append(_Hit(start, end, term))
+        kept, covered = _longest(hits)
+        findings = [self._finding(hit, kept=False) for hit in dropped]
+        findings += [self._finding(replace(hit, rule="within a longer name"), kept=False) for hit in covered]
+        known = {hit.term.entity for hit in kept if hit.term.manner == "sure"}
+        beside = {(hit.term.entity, hit.start) for hit in kept} | {(hit.term.entity, hit.end) for hit in kept}
+        for hit in kept:
+            keep, rule = self._judge(hit, text, known, near, not_near, beside)
+            findings.append(self._finding(replace(hit, rule=rule), kept=keep))
+        return findings
 
-    def _is_meant(self, number: int, near: set[int], not_near: set[int]) -> bool:
-        if number in not_near:
-            return False
-        return not self._entities[number].near or number in near
+    def _doubtful(self, number: int) -> bool:
+        entity = self._entities[number]
+        return bool(entity.near or entity.not_near) and not entity.ambiguous
+
+    def _judge(
+        self,
+        hit: _Hit,
+        text: str,
+        known: set[int],
+        near: dict[int, list[tuple[int, int]]],
+        not_near: dict[int, list[tuple[int, int]]],
+        beside: set[tuple[int, int]],
+    ) -> tuple[bool, str]:
+        """Whether a hit is meant, and the rule that says so."""
+        number = hit.term.entity
+        entity = self._entities[number]
+        if hit.term.kind != "ticker" and _in_longer_name(text, hit, beside):
+            return False, "part of a longer name"
+        if hit.term.manner == "sure":
+            return True, hit.rule or "name"
+        if number in known:
+            return True, "a sure name of it is in the text"
+        if hit.term.kind != "ticker" and _LEGAL.match(text, hit.end):
+            return True, "legal form behind it"
+        if _within(hit, not_near.get(number, ())):
+            return False, "near a not_near word"
+        written = text[hit.start : hit.end]
+        if hit.term.kind != "ticker" and written.islower() and not hit.term.written.islower():
+            return False, "in lower case"
+        if entity.near and not _within(hit, near.get(number, ())):
+            return False, "no near word"
+        return True, "near one of its words" if entity.near else "no not_near word"
+
+    def _finding(self, hit: _Hit, *, kept: bool) -> Finding:
+        term = hit.term
+        return Finding(hit.start, hit.end, self._entities[term.entity].id, term.written, term.kind, kept, hit.rule)
 
 
 def _terms(number: int, entity: WatchedEntity) -> list[_Term]:
-    names = [
-        _Term(number, name, "name", exact=len(name) <= SHORT_CAPITALS and name.isascii() and name.upper() == name)
-        for name in dict.fromkeys((entity.name, *entity.aliases))
-    ]
+    kinds = ("name", *("alias" for _ in entity.aliases), *("product" for _ in entity.products))
+    ambiguous = set(entity.ambiguous)
+    doubtful = not ambiguous and bool(entity.near or entity.not_near)
+    terms: dict[str, _Term] = {}
+    for name, kind in zip((entity.name, *entity.aliases, *entity.products), kinds, strict=True):
+        unsure = doubtful or name in ambiguous
+        exact = len(name) <= SHORT_CAPITALS and name.isascii() and name.upper() == name
+        terms.setdefault(name, _Term(number, name, kind, "ambiguous" if unsure else "sure", exact))
     tickers = [
-        _Term(number, ticker.removeprefix("$"), "ticker", exact=True) for ticker in dict.fromkeys(entity.tickers)
+        _Term(number, form.written, "ticker", form.manner, exact=True)
+        for ticker in dict.fromkeys(entity.tickers)
+        for form in forms(ticker)
     ]
-    context = [_Term(number, word, "near", exact=False) for word in entity.near]
-    context += [_Term(number, word, "not_near", exact=False) for word in entity.not_near]
-    return [term for term in names + tickers + context if term.written.strip()]
+    return [term for term in (*terms.values(), *tickers) if term.written.strip()]
 
 
 def _fold(text: str) -> str:
@@ -195,35 +294,44 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     return not (before or after)
 
 
-def _is_marked(text: str, start: int, end: int) -> bool:
-    """Whether a ticker is written as one: `$C`, `NYSE: C`, `(C)`, `C.N`."""
-    before = _MARKED_BEFORE.search(text[max(0, start - 12) : start])
-    after = _MARKED_AFTER.match(text, end)
-    if before and before.group()[-1] in "(\uff08":
-        return bool(after)
-    return bool(before) or bool(after and after.group()[0] == ".")
+def _within(hit: _Hit, places: Iterable[tuple[int, int]]) -> bool:
+    """Whether one of the places is near a hit, or covers it."""
+    return any(start - hit.end <= NEAR_CHARACTERS and hit.start - end <= NEAR_CHARACTERS for start, end in places)
 
 
-def _may_stand_bare(ticker: str, text: str, start: int, end: int) -> bool:
-    if len(ticker) <= 2 or ticker.isdigit():
+def _in_longer_name(text: str, hit: _Hit, beside: set[tuple[int, int]]) -> bool:
+    name = text[hit.start : hit.end]
+    if not name.isascii() or " " in name or not name[0].isupper():
         return False
+    after = _WORD_AFTER.match(text, hit.end)
+    before = _WORD_BEFORE.search(text[max(0, hit.start - 30) : hit.start])
+    longer = (after is not None and after[1] not in _TITLES and (hit.term.entity, after.start(1)) not in beside) or (
+        before is not None and before[1] not in _TITLES and (hit.term.entity, hit.start - 1) not in beside
+    )
+    return longer and _in_sentence_case(text, hit.start, hit.end)
+
+
+def _in_sentence_case(text: str, start: int, end: int) -> bool:
+    """Whether capitals mean names in the line of a place: most of its words are in lower case."""
     line = text[text.rfind("\n", 0, start) + 1 : start] + text[end:].partition("\n")[0]
-    # In a line of capitals every word looks like a ticker.
-    return any(character.islower() for character in line) or not any(character.isalpha() for character in line)
+    words = [word for word in line.split() if word[0].isalpha() and len(word) > 3]
+    return sum(word.islower() for word in words) * 3 >= len(words) * 2 and len(words) >= 2
 
 
-def _longest(hits: list[_Hit]) -> list[_Hit]:
-    """Hits without those that lie within or across a longer one, in order of place; equal spans of two entities stay."""
+def _longest(hits: list[_Hit]) -> tuple[list[_Hit], list[_Hit]]:
+    """Hits in order of place, and those that lie within or across a longer one; equal spans of two entities stay."""
     taken: dict[tuple[int, int, int], _Hit] = {}
     spans: set[tuple[int, int]] = set()
     covered: set[int] = set()
-    for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, hit.start, hit.entity)):
+    dropped: list[_Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, hit.start, hit.term.entity)):
         span = (hit.start, hit.end)
         if span not in spans:
             places = range(hit.start, hit.end)
             if not covered.isdisjoint(places):
+                dropped.append(hit)
                 continue
             spans.add(span)
             covered.update(places)
-        taken[*span, hit.entity] = hit
-    return [taken[key] for key in sorted(taken)]
+        taken.setdefault((*span, hit.term.entity), hit)
+    return [taken[key] for key in sorted(taken)], dropped

@@ -71,6 +71,7 @@ class Scorer(BaseModel):
     bundle_en: str = Field(
         default="", description="the English bundle's folder; empty = shipped; `deterministic` = no model"
     )
+    bundle_zh: str = Field(default="", description="the Chinese bundle's folder; empty = the one that ships, if any")
     batch_documents: int = Field(default=256, ge=1, description="at most this many documents are in flight at once")
     linger_s: float = Field(default=0.02, description="waits this long for a batch to fill")
     tokens: int = Field(default=1024, ge=16, description="padded tokens a model run may hold")

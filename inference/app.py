@@ -23,7 +23,7 @@ from contracts.errors import Inconsistent, Rejected, Unavailable
 from contracts.settings import Settings
 from contracts.topics import DOCUMENTS, SCORES
 from inference.recording import Written, condemned, record_scores
-from inference.scoring import Scorer, load_scorer
+from inference.scoring import Scorer, load_scorer, those_there_are
 from stream.dead_letters import DeadLetterLimit, bury
 from stream.records import Record
 from stream.worker import WorkerSettings, create_worker, rejected_reason
@@ -64,7 +64,15 @@ class ScorerStage:
         if len(parts) != len(await self._producer.partitions_for(DOCUMENTS.name)):
             raise Inconsistent("`documents` and `scores` must have equally many partitions: run `tocsin topics apply`")
         for lang in self._scorer.languages:
-            metrics.SCORER_BUNDLE.labels(lang, self._scorer.version(lang), "CPUExecutionProvider").set(1)
+            model = self._scorer.model(lang)
+            metrics.SCORER_BUNDLE.labels(lang, model.version, model.engine.provider).set(1)
+            log.info(
+                "this bundle scores a language",
+                lang=lang,
+                bundle=model.version,
+                provider=model.engine.provider,
+                why_not_others=dict(model.why_not),
+            )
 
     async def stop(self) -> None:
         """Close the producer."""
@@ -160,7 +168,8 @@ def create_app(settings: Settings, slot: str, clock: Clock) -> Any:
     Raises:
         inference.bundle.BundleRefused: a bundle fails its proof.
     """
-    scorer = load_scorer({"en": settings.scorer.bundle_en}, batch_tokens=settings.scorer.tokens)
+    named = {"en": settings.scorer.bundle_en, "zh": settings.scorer.bundle_zh}
+    scorer = load_scorer(those_there_are(named), batch_tokens=settings.scorer.tokens)
     worker = WorkerSettings(
         stage=STAGE,
         slot=slot,

@@ -14,7 +14,8 @@ from typing import get_args
 import numpy as np
 
 from contracts.messages import Sentiment, Topic
-from inference.engine import Engine, HeadLabels, Ids, Logits
+from inference.encode import Pieces
+from inference.engine import Engine, HeadLabels, Ids, Logits, Mentions, Padded
 
 NAME = "deterministic"
 SENTIMENTS: tuple[str, ...] = get_args(Sentiment)
@@ -27,9 +28,9 @@ _FORCED = 6.0  # a logit that leaves the others under one per cent
 class DeterministicEncoder:
     """A text as 2 ids per head: a 31-bit hash, and 1 + the place of the label that the text forces (0 = none)."""
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode(self, texts: Sequence[str], mentions: Sequence[Mentions] = ()) -> list[Pieces]:
         """Four ids per text: sentiment's hash and directive, topic's hash and directive."""
-        return [self._ids(text) for text in texts]
+        return [Pieces(self._ids(text)) for text in texts]
 
     def _ids(self, text: str) -> list[int]:
         digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
@@ -42,8 +43,9 @@ class DeterministicEncoder:
 class DeterministicSession:
     """Logits in -2..2 drawn from the hash, with the forced label raised far above them."""
 
-    def run(self, ids: Ids, mask: Ids) -> Mapping[str, Logits]:
+    def run(self, batch: Padded) -> Mapping[str, Logits]:
         """Logits per head for ids of shape (texts, 4)."""
+        ids = batch.input_ids
         return {
             "sentiment": self._logits(ids[:, 0:2], len(SENTIMENTS)),
             "topic": self._logits(ids[:, 2:4], len(TOPICS)),

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.bundle import Bundle, load_bundle
-from inference.engine import Answer, Engine, HeadLabels, Ids, Logits, calibrated, token_batches
+from inference.encode import Pieces
+from inference.engine import Answer, Engine, HeadLabels, Logits, Mentions, Padded, calibrated, pad, token_batches
 
 HEADLINES = [
     "FTX halts withdrawals",
@@ -25,26 +26,39 @@ HEADLINES = [
 
 
 class LettersEncoder:
-    """A text as the codes of its letters."""
+    """A text as the codes of its letters; letters behind the 40th are cut."""
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[ord(letter) for letter in text] for text in texts]
+    def encode(self, texts: Sequence[str], mentions: Sequence[Mentions] = ()) -> list[Pieces]:
+        asked = mentions or [()] * len(texts)
+        return [
+            Pieces(
+                [ord(letter) for letter in text[:40]],
+                tuple(tuple(n for start, end in spans for n in range(start, min(end, len(text), 40))) for spans in own),
+            )
+            for text, own in zip(texts, asked, strict=True)
+        ]
 
 
 class SumSession:
-    """Logits that say how large a text's ids are in sum; remembers the shapes it ran."""
+    """Logits that say how large a text's or a mention's ids are in sum; remembers the shapes it ran."""
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def run(self, ids: Ids, mask: Ids) -> Mapping[str, Logits]:
-        self.shapes.append(ids.shape)
-        total = (ids * mask).sum(axis=1) % 7
-        return {"parity": np.stack([total, -total], axis=1).astype(np.float32)}
+    def run(self, batch: Padded) -> Mapping[str, Logits]:
+        self.shapes.append(batch.input_ids.shape)
+        own = batch.input_ids[batch.mention_text] * batch.mention_mask
+        return {"parity": self._logits(batch.input_ids * batch.attention_mask), "mention": self._logits(own)}
+
+    @staticmethod
+    def _logits(ids: np.ndarray) -> Logits:
+        total = ids.sum(axis=1) % 7
+        return np.stack([total, -total], axis=1).astype(np.float32)
 
 
 def engine_of(session: SumSession, batch_tokens: int = 32) -> Engine:
-    return Engine(LettersEncoder(), session, [HeadLabels("parity", ("odd", "even"))], batch_tokens=batch_tokens)
+    heads = [HeadLabels("parity", ("odd", "even")), HeadLabels("mention", ("odd", "even"), reads="mention")]
+    return Engine(LettersEncoder(), session, heads, batch_tokens=batch_tokens)
 
 
 def largest_gap(some: Sequence[Answer], others: Sequence[Answer]) -> float:
@@ -64,6 +78,39 @@ def test_many_at_once_are_answered_as_each_alone(many: list[str]) -> None:
     engine = engine_of(SumSession())
     together = [answer.heads for answer in engine.answer(many)]
     assert together == [engine.answer([text])[0].heads for text in many]
+
+
+mentioning = st.lists(
+    st.tuples(st.text(min_size=1, max_size=60), st.lists(st.tuples(st.integers(0, 59), st.integers(1, 9)), max_size=4)),
+    max_size=20,
+)
+
+
+@given(mentioning, st.integers(8, 400))
+def test_a_mention_is_answered_as_if_its_text_were_alone(
+    many: list[tuple[str, list[tuple[int, int]]]], budget: int
+) -> None:
+    texts_ = [text for text, _ in many]
+    mentions = [[[(start, start + length)] for start, length in own] for _, own in many]
+    for place, answer in enumerate(engine_of(SumSession(), budget).answer(texts_, mentions)):
+        (alone,) = engine_of(SumSession()).answer([texts_[place]], [mentions[place]])
+        assert list(answer.mentions) == list(alone.mentions)
+        seen = [start < min(len(texts_[place]), 40) for ((start, _),) in mentions[place]]
+        assert [said is not None for said in answer.mentions] == seen
+
+
+def test_mentions_without_a_head_that_reads_them_are_not_answered() -> None:
+    engine = Engine(LettersEncoder(), SumSession(), [HeadLabels("parity", ("odd", "even"))])
+    (answer,) = engine.answer(["abc"], [[[(0, 1)], [(1, 2)]]])
+    assert list(answer.mentions) == [None, None]
+
+
+def test_padding_keeps_texts_and_mentions_apart() -> None:
+    padded = pad([Pieces([5, 6, 7], ((1, 2), ())), Pieces([8], ((0,),))])
+    assert padded.input_ids.tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert padded.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert padded.mention_mask.tolist() == [[0, 1, 1], [1, 0, 0]]
+    assert padded.mention_text.tolist() == [0, 1]
 
 
 @given(texts)

@@ -7,7 +7,7 @@ the log.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerts.detector import spans
@@ -101,13 +101,19 @@ class Backtest:
         rules: when to ring.
         watched: entity id -> what the watchlist says.
         learn_until_s: before this event second a history only teaches: its alerts are not in `alerts`.
+        observe: told (second, series, rule, S) whenever a window is weighed.
     """
 
     def __init__(
-        self, rules: Rules, watched: Mapping[str, WatchedEntity] | None = None, *, learn_until_s: int = 0
+        self,
+        rules: Rules,
+        watched: Mapping[str, WatchedEntity] | None = None,
+        *,
+        learn_until_s: int = 0,
+        observe: Callable[[int, str, Rule, float], None] | None = None,
     ) -> None:
         self._states: dict[str, bytes] = {}
-        self._evaluation = Evaluation(rules, watched or {}, self._states.get, None)
+        self._evaluation = Evaluation(rules, watched or {}, self._states.get, None, observe=observe)
         self._learn_until_s = learn_until_s
         self._waiting: dict[str, tuple[str, dict[tuple[int, int], list[int]]]] = {}
         self._references: dict[str, deque[_Reference]] = {}
@@ -120,7 +126,7 @@ class Backtest:
     @property
     def alerts(self) -> list[BacktestAlert]:
         """What has fired, in the order of firing."""
-        return [_alert(fired) for fired in self._fired.values()]
+        return [reported(fired.first, fired.last, fired.references) for fired in self._fired.values()]
 
     def add(self, document: Counted) -> None:
         """Count a document; alerts appear when a chunk of documents is full."""
@@ -194,8 +200,8 @@ def _speaks(reference: _Reference, rule: Rule) -> bool:
     return reference.copy == (rule == "viral")
 
 
-def _alert(fired: _Fired) -> BacktestAlert:
-    first, last = fired.first, fired.last
+def reported(first: Transition, last: Transition, references: Mapping[str, int]) -> BacktestAlert:
+    """An alert from the transition with which it fired, its last one, and what it counted (id -> row)."""
     window = next(one for one in first.evidence.windows if one.minutes == first.evidence.window)
     return BacktestAlert(
         alert_id=first.alert,
@@ -211,8 +217,8 @@ def _alert(fired: _Fired) -> BacktestAlert:
         score=first.score,
         peak=last.peak,
         why=first.why,
-        documents=tuple(fired.references),
-        rows=tuple(fired.references.values()),
+        documents=tuple(references),
+        rows=tuple(references.values()),
     )
 
 

@@ -24,11 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import log10
+from math import log10, sqrt
 from typing import NamedTuple, get_args
 
 from alerts.baseline import Known, Usual
-from alerts.rules import RuleSettings
+from alerts.rules import HOUR, RuleSettings
 from alerts.season import GroupClock
 from alerts.tails import count_tail, evidence, share_tail
 from alerts.windows import Sums, Windows, place, width
@@ -49,7 +49,7 @@ COLUMN: dict[Rule, int] = {"negative": 1, "volume": 0, "viral": 2}
 # A window of 6 hours is looked at afresh 4 times a day and one of 24 hours once, one of 5 minutes 288 times: the same p
 # stands for so many fewer false alarms a day.
 CREDIT = {5: 0.0, 15: 0.0, 60: 0.0, 360: log10(72), 1440: log10(288)}
-ESCAPED = 0.12  # of the copies, how many pass for distinct texts
+ESCAPED = 0.08  # of the copies, how many pass for distinct texts
 SHARE_NORMAL = 2.0  # -log10 p_share below which a share counts as normal
 VIRAL_COPIES = 3  # copies per distinct text that make a flood of one of many
 LATE_TESTED_MINUTES = 60
@@ -104,44 +104,75 @@ class Look(NamedTuple):
     usual: Usual
 
 
-def look(windows: Windows, known: Known, clock: GroupClock, end: int) -> list[Look]:
-    """The windows that end with minute `end`, shortest first; long ones only where they apply, and only to end now."""
+def look(windows: Windows, known: Known, clock: GroupClock, end: int, least: Sequence[int] = (1, 1, 1)) -> list[Look]:
+    """The windows worth weighing that end with minute `end`, shortest first.
+
+    Long ones are for series that expect few texts in them and whose baseline rests on enough, and only end now.
+
+    Args:
+        windows: of the series, compacted to now.
+        known: its baseline.
+        clock: its group's.
+        end: epoch minute.
+        least: fewest distinct texts, negative ones and copies of which one must be there, or no rule can ring.
+    """
     now = windows.now
     last, begins = spans(end, now)
     ends = clock.at(last)
     looks: list[Look] = []
+    texts, negatives, copies = least
     for minutes, begin, counts in zip(
         ALL_WINDOWS if end == now else SHORT, begins, windows.sums(begins, last), strict=False
     ):
+        if counts[1] < negatives and counts[0] < texts and counts[2] < copies:
+            continue
         ticks = ends - clock.at(begin - 1)
+        if minutes > HOUR and known.ticks < (1.0 + LONG_TRUST) * ticks:
+            break
         usual = usual_outside(known, counts, ticks)
-        if minutes > SHORT[-1] and (usual.rate * ticks >= SPARSE_TEXTS or known.ticks < (1.0 + LONG_TRUST) * ticks):
+        if minutes > HOUR and usual.rate * ticks >= SPARSE_TEXTS:
             break
         looks.append(Look(minutes, begin, last, counts, ticks, usual))
     return looks
 
 
-def strongest(
-    rule: Rule, looks: Sequence[Look], local: float, settings: RuleSettings, slices: int = 1
-) -> tuple[Test | None, int]:
-    """(the window that exceeds its threshold most, or misses it least; minutes of the longest that reaches it, or 0).
+class Strongest(NamedTuple):
+    """What the windows of one moment amount to.
 
-    The first is None when no window has an S above 0.
+    Attributes:
+        test: the window that exceeds its threshold most, or misses it least; None when none has an S above 0.
+        rang: minutes of the longest window that reaches its threshold, 0 when none does.
+        fast: S of the strongest window of up to an hour that reaches it, 0 when none does.
+    """
+
+    test: Test | None
+    rang: int
+    fast: float
+
+    def or_then(self, then: Strongest) -> Strongest:
+        """This, or the windows that end at a late document if those ring louder."""
+        if then.test is None or not then.rang:
+            return self
+        louder = not self.rang or self.test is None or then.test.score > self.test.score
+        return Strongest(then.test if louder else self.test, max(self.rang, then.rang), max(self.fast, then.fast))
+
+
+def strongest(rule: Rule, looks: Sequence[Look], settings: RuleSettings, slices: int = 1) -> Strongest:
+    """Weigh the windows of one moment.
 
     Args:
         rule: which evidence counts.
         looks: of one moment.
-        local: local level R.
         settings: of the rule.
         slices: into how many series the same texts are cut, all of which are looked at; see `slices_of`.
     """
     best: Test | None = None
-    most, longest = 0.0, 0
+    most, longest, fast = 0.0, 0, 0.0
     column = COLUMN[rule]
     for one in looks:
         if one.counts[column] < settings.minimum:
             continue
-        test = weigh(rule, one, local, len(looks) * slices, settings.minimum)
+        test = weigh(rule, one, looked_at(one.minutes) * slices, settings.minimum)
         if test.score <= 0.0:
             continue
         margin = test.score - settings.open_at(one.minutes)
@@ -149,7 +180,9 @@ def strongest(
             best, most = test, margin
         if margin >= 0.0:
             longest = max(longest, one.minutes)
-    return best, longest
+            if one.minutes <= HOUR:
+                fast = max(fast, test.score)
+    return Strongest(best, longest, fast)
 
 
 def usual_outside(known: Known, counts: Sums, ticks: float) -> Usual:
@@ -158,49 +191,49 @@ def usual_outside(known: Known, counts: Sums, ticks: float) -> Usual:
     return known.usual(counts[5] / LEARNED_UNIT, counts[1] / distinct if distinct else 0.0, ticks)
 
 
-def weigh(rule: Rule, one: Look, local: float, looked_at: int, minimum: int) -> Test:
+def weigh(rule: Rule, one: Look, looks: int, minimum: int) -> Test:
     """Score one window.
 
     Args:
         rule: which evidence counts.
         one: the window.
-        local: local level R.
-        looked_at: how many windows the series is looked at in.
+        looks: how many windows the series is looked at in, times its slices.
         minimum: fewest negative texts, texts or copies, by rule.
     """
     if rule == "negative":
-        return _weigh_negative(one, local, looked_at, minimum)
-    return _weigh_volume(one, local, looked_at, minimum, viral=rule == "viral")
+        return _weigh_negative(one, looks, minimum)
+    return _weigh_volume(one, looks, minimum, viral=rule == "viral")
 
 
-def _weigh_negative(one: Look, local: float, looked_at: int, minimum: int) -> Test:
+def _weigh_negative(one: Look, looks: int, minimum: int) -> Test:
     minutes, begin, end, counts, ticks, usual = one
     distinct, negatives, copies, _, offset, _ = counts
     texts, negative_texts = float(distinct), float(negatives)
-    if copies and distinct:
-        escaped = min(ESCAPED * copies, texts)
-        negative_texts -= escaped * negative_texts / texts
-        texts -= escaped
+    if copies:
+        # A story has the tone of its first text: what is repeated of it may be all that is negative here.
+        repeated = min(repeats(copies), texts)
+        texts -= repeated
+        negative_texts = max(0.0, negative_texts - repeated)
     share = usual.share
     if offset and distinct:
         share = min(max(share + offset / 1000.0 / distinct, 0.01), 0.99)
-    expected = usual.rate * ticks * (local if minutes <= SHORT[-1] else 1.0)
+    expected = usual.rate * ticks * (usual.local if minutes <= HOUR else 1.0)
     p_count = count_tail(negative_texts, expected * share, usual.shape)
     p_share = share_tail(negative_texts, texts, share * usual.worth, (1.0 - share) * usual.worth)
     score = 0.0
     if negative_texts >= minimum and negative_texts > texts * share:
         score = max(
-            0.0, min(evidence(p_count), COUNT_CAP[minutes]) + evidence(p_share) + CREDIT[minutes] - log10(looked_at)
+            0.0, min(evidence(p_count), COUNT_CAP[minutes]) + evidence(p_share) + CREDIT[minutes] - log10(looks)
         )
     return Test(
-        minutes, begin, end, counts, expected, expected * share, ticks, usual, share, p_count, p_share, looked_at, score
+        minutes, begin, end, counts, expected, expected * share, ticks, usual, share, p_count, p_share, looks, score
     )
 
 
-def _weigh_volume(one: Look, local: float, looked_at: int, minimum: int, *, viral: bool) -> Test:
+def _weigh_volume(one: Look, looks: int, minimum: int, *, viral: bool) -> Test:
     minutes, begin, end, counts, ticks, usual = one
     distinct, negatives, copies = counts[:3]
-    expected = usual.rate * ticks * (local if minutes <= SHORT[-1] else 1.0)
+    expected = usual.rate * ticks * (usual.local if minutes <= HOUR else 1.0)
     seen = copies if viral else distinct
     score, p_count, p_share = 0.0, 1.0, 1.0
     if seen >= minimum and seen > 2.0 * expected:
@@ -213,11 +246,21 @@ def _weigh_volume(one: Look, local: float, looked_at: int, minimum: int, *, vira
         else:
             normal = evidence(p_share) < SHARE_NORMAL
         if normal:
-            score = max(0.0, evidence(p_count) - log10(looked_at))
+            score = max(0.0, evidence(p_count) - log10(looks))
     return Test(
         minutes, begin, end, counts, expected, expected * usual.share, ticks, usual, usual.share, p_count, p_share,
-        looked_at, score,
+        looks, score,
     )  # fmt: skip
+
+
+def repeats(copies: int) -> float:
+    """How many distinct texts may be one story over again where there are copies.
+
+    Copies begin when a story has filled its places for distinct texts, all but the first of which repeat it, and some
+    escape the clustering: their number is taken at the upper end of its Poisson spread (99 %).
+    """
+    escaped = ESCAPED * copies
+    return DISTINCT_POSITIONS - 1 + escaped + 2.33 * sqrt(escaped)
 
 
 def slices_of(series: str) -> int:
@@ -233,8 +276,12 @@ def again(
     counts = windows.sums(begins, last)[0]
     ticks = clock.at(last) - clock.at(begins[0] - 1)
     one = Look(minutes, begins[0], last, counts, ticks, usual_outside(known, counts, ticks))
-    looked_at = len(SHORT) if minutes <= SHORT[-1] else len(ALL_WINDOWS)
-    return weigh(rule, one, known.local, looked_at * slices, minimum)
+    return weigh(rule, one, looked_at(minutes) * slices, minimum)
+
+
+def looked_at(minutes: int) -> int:
+    """In how many windows a series is looked at when one of this span decides: long ones come on top of the short."""
+    return len(SHORT) if minutes <= HOUR else len(ALL_WINDOWS)
 
 
 def onset(test: Test, windows: Windows, clock: GroupClock) -> int:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from alerts import detector, explain
 from alerts.baseline import Baseline, Known
-from alerts.detector import LEARNED_UNIT, Look, Test
+from alerts.detector import LEARNED_UNIT, Look, Strongest, Test
 from alerts.entries import Entry, by_minute, by_second
 from alerts.lifecycle import Alert, Now, Step, cadence
 from alerts.rules import Rules, RuleSettings
@@ -64,6 +64,8 @@ class Evaluation:
         load: returns the packed state of a series or None; called once for a series while it is cached.
         book: the packed book, None on a new installation.
         cached: how many decoded states are kept between two calls of `advance`.
+        observe: told (second, series, rule, S) whenever a window was weighed; S of slow windows is put on the scale of
+            the others. For fitting thresholds and for benchmarks; deciding does not depend on it.
 
     Raises:
         Inconsistent: the book has another layout.
@@ -77,22 +79,27 @@ class Evaluation:
         book: bytes | None,
         *,
         cached: int = CACHED_SERIES,
+        observe: Callable[[int, str, Rule, float], None] | None = None,
     ) -> None:
-        self._rules: dict[Rule, RuleSettings] = {
-            "negative": rules.negative,
-            "volume": rules.volume,
-            "viral": rules.viral,
-        }
+        self._rules: dict[Rule, RuleSettings] = {}
+        self._least: tuple[int, int, int] = (1, 1, 1)
+        self.use(rules)
         self._watched = watched
         self._names = {entity.id: entity.name for entity in watched.values()}
         self._load = load
         self._cached = cached
+        self._observe = observe
         self._book = Book() if book is None else unpack_book(book)
         self._states: dict[str, SeriesState] = {}
         self._changed: set[str] = set()
         self._drafts: list[Transition] = []
         self._steps = 0
         self._page = True
+
+    def use(self, rules: Rules) -> None:
+        """From now on ring by these rules; alerts that are open go on by them too."""
+        self._rules = {"negative": rules.negative, "volume": rules.volume, "viral": rules.viral}
+        self._least = _least(self._rules)
 
     @property
     def evaluated_until_s(self) -> int | None:
@@ -217,24 +224,24 @@ class Evaluation:
             return
         now = self._now(second)
         looks: Sequence[Look] | None = None
-        slices = detector.slices_of(series)
         for rule, came in zip(DECIDED, (negatives, fresh, copies), strict=True):
             if (not came and rule not in state.alerts) or not _grown_up(rule, series, clock):
                 continue
             settings = self._rules[rule]
-            best: Test | None = None
-            rang = 0
+            found = Strongest(None, 0, 0.0)
             if came and settings.enabled and windows.last_day(detector.COLUMN[rule]) >= settings.minimum:
                 if looks is None:
-                    looks = detector.look(windows, known, clock, minute)
-                best, rang = detector.strongest(rule, looks, known.local, settings, slices)
+                    looks = detector.look(windows, known, clock, minute, self._least)
+                found = detector.strongest(rule, looks, settings, detector.slices_of(series))
                 for end in late if rule == "negative" else ():
-                    before = detector.look(windows, known, clock, end)
-                    test, longest = detector.strongest(rule, before, known.local, settings, slices)
-                    if test is not None and longest and (not rang or best is None or test.score > best.score):
-                        best, rang = test, max(rang, longest)
-            if rang or rule in state.alerts:
-                self._decide(now, rule, series, group, state, known, clock, best, rang)
+                    before = detector.look(windows, known, clock, end, self._least)
+                    then = detector.strongest(rule, before, settings, detector.slices_of(series))
+                    found = found.or_then(then)
+            if found.test is not None and self._observe is not None:
+                score = found.test.score + settings.open - settings.open_at(found.test.minutes)
+                self._observe(second, series, rule, score)
+            if found.rang or rule in state.alerts:
+                self._decide(now, rule, series, group, state, known, clock, found)
 
     def _decide(
         self,
@@ -245,8 +252,7 @@ class Evaluation:
         state: SeriesState,
         known: Known,
         clock: GroupClock,
-        test: Test | None,
-        rang: int,
+        found: Strongest,
     ) -> None:
         """Give the alert of this rule its S, and write down the steps that it takes."""
         settings = self._rules[rule]
@@ -256,12 +262,13 @@ class Evaluation:
         if not alert.open and self._explained(rule, series):
             return
         state.alerts[rule] = alert
+        test = found.test
         score, onset, severity = 0.0, 0, alert.severity
         if test is not None:
             score = test.score
             onset = detector.onset(test, state.windows, clock)
             severity = detector.severity(rule, score, settings.open_at(test.minutes), test.counts[1])
-        for step in alert.scored(settings, now, score, rang, onset, severity):
+        for step in alert.scored(settings, now, score, found.rang, onset, severity, found.fast):
             self._write(step, series, group, state, alert, known, clock, test)
 
     def _explained(self, rule: Rule, series: str) -> bool:
@@ -300,7 +307,7 @@ class Evaluation:
             now = self._now(minute * 60)
             self._changed.add(series)
             test: Test | None = None
-            if minute % cadence(alert.window) == 0:
+            if minute % cadence(alert.window) == 0 or alert.held_until(settings) < now.at_s:
                 state.windows.compact(minute)
                 state.baseline.fold(clock)
                 known = known or state.baseline.known(clock)
@@ -350,6 +357,11 @@ class Evaluation:
         self._drafts.append(
             explain.draft(step, alert, series, group, name, test, state.windows, known, clock, settings)
         )
+
+
+def _least(rules: Mapping[Rule, RuleSettings]) -> tuple[int, int, int]:
+    """Fewest distinct texts, negative ones and copies with which any rule may ring."""
+    return rules["volume"].minimum, rules["negative"].minimum, rules["viral"].minimum
 
 
 def _grown_up(rule: Rule, series: str, clock: GroupClock) -> bool:

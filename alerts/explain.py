@@ -89,7 +89,7 @@ def evidence(
         timeline=timeline(windows, test.usual, clock, test.minutes),
         threshold=settings.open_at(test.minutes),
         margin=round(test.score - settings.open_at(test.minutes), 3),
-        counterfactual=counterfactual(rule, test, known.local, settings),
+        counterfactual=counterfactual(rule, test, settings),
     )
 
 
@@ -156,7 +156,7 @@ def timeline(windows: Windows, usual: Usual, clock: GroupClock, minutes: int) ->
     return points
 
 
-def fires_at(rule: Rule, test: Test, local: float, settings: RuleSettings) -> int:
+def fires_at(rule: Rule, test: Test, settings: RuleSettings) -> int:
     """The fewest counts (negative texts, texts, copies) with which this window would still have opened."""
     distinct, negatives, copies, *rest = test.counts
     low, high = 0, test.counts[detector.COLUMN[rule]]
@@ -171,7 +171,7 @@ def fires_at(rule: Rule, test: Test, local: float, settings: RuleSettings) -> in
         fewer = detector.Look(
             test.minutes, test.begin, test.end, (*first, rest[0], rest[1], rest[2]), test.ticks, test.usual
         )
-        one = detector.weigh(rule, fewer, local, test.looked_at, settings.minimum)
+        one = detector.weigh(rule, fewer, test.looked_at, settings.minimum)
         if one.score >= settings.open_at(test.minutes):
             high = count
         else:
@@ -179,13 +179,13 @@ def fires_at(rule: Rule, test: Test, local: float, settings: RuleSettings) -> in
     return high
 
 
-def counterfactual(rule: Rule, test: Test, local: float, settings: RuleSettings) -> str:
+def counterfactual(rule: Rule, test: Test, settings: RuleSettings) -> str:
     """Says `fires at 14 negative texts in 5 min, saw 17`; empty where the window does not reach its threshold."""
     if test.score < settings.open_at(test.minutes):
         return ""
     what = {"negative": "negative texts", "volume": "texts"}.get(rule, "copies")
     saw = test.counts[detector.COLUMN[rule]]
-    least = fires_at(rule, test, local, settings)
+    least = fires_at(rule, test, settings)
     return f"fires at {least} {what} in {span_text(test.minutes)}, saw {saw}"
 
 

@@ -1,12 +1,14 @@
 """The life of an alert: pending, firing, resolved. Pure; time comes in as event seconds.
 
 ```
-            S >= open + 1, or a slow window
-  none ─────────────────────────────► firing ──── quiet long enough ────► resolved (cooling down)
-    └─ S >= open ─► pending ─ one more text ─┘ └─ S >= told + worse: told again, once
-                       └─ nobody came ─► resolved without having fired
+            S >= open + 1
+  none ───────────────────────────────► firing ──── quiet long enough ────► resolved (cooling down)
+    └─ S >= open ─► pending ─ confirmed ─┘  └─ S >= told + worse: told again, once
+                       └─ not confirmed ─► resolved without having fired
 ```
-- A pending alert waits 2 minutes for one more distinct text that keeps S at `open` or above.
+- A pending alert waits 2 minutes for one more distinct text that keeps S at `open` or above. One of a slow window, whose
+  texts come hours apart, waits 20 minutes instead and fires unless S has fallen below `close`: a story that everybody
+  repeats has shown its copies by then.
 - A firing alert follows the longest window that reached its threshold, and is quiet while the S of that window is below
   `close`; it resolves after 30 quiet minutes, counted only while data comes in. So one crisis is one alert: where a day's
   texts are what is unusual, it lasts until the day has passed, about 25 hours after the last of them.
@@ -23,6 +25,7 @@ from struct import Struct
 from alerts.rules import HOUR, RuleSettings
 from contracts.messages import Rule, Severity, State
 
+SLOW_HOLD_S = 1200
 NONE, PENDING, FIRING, COOLING = range(4)
 RULES: tuple[Rule, ...] = ("negative", "volume", "viral", "market", "source")
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -93,8 +96,25 @@ class Alert:
         """Whether it is pending or firing."""
         return self.state in (PENDING, FIRING)
 
+    @property
+    def _slow(self) -> bool:
+        return self.window > HOUR
+
+    def held_until(self, settings: RuleSettings) -> int:
+        """Event second until which a pending alert waits; what is not pending waits for nothing (a time never reached)."""
+        if self.state != PENDING:
+            return 1 << 62
+        return self.since_s + (SLOW_HOLD_S if self._slow else settings.hold_s)
+
     def scored(
-        self, settings: RuleSettings, now: Now, score: float, rang: int, onset: int, severity: Severity
+        self,
+        settings: RuleSettings,
+        now: Now,
+        score: float,
+        rang: int,
+        onset: int,
+        severity: Severity,
+        fast: float | None = None,
     ) -> list[Step]:
         """Documents came and this is the S they make.
 
@@ -105,12 +125,16 @@ class Alert:
             rang: minutes of the longest window that reached its threshold, 0 when none did.
             onset: the minute in which the excess began.
             severity: what S and breadth amount to.
+            fast: S of the strongest window of up to an hour that reached its threshold, 0 when none did; by default S
+                where the longest is such a window.
         """
+        if fast is None:
+            fast = score if 0 < rang <= HOUR else 0.0
         steps: list[Step] = []
-        if self.state == PENDING and now.at_s > self.since_s + settings.hold_s:
+        if self.state == PENDING and now.at_s > self.held_until(settings) and not (self._slow and rang):
             steps.append(self._drop(now))
         if self.state == PENDING:
-            if rang:
+            if fast or (rang and now.at_s > self.held_until(settings)):
                 self._heat(score, rang, severity)
                 steps.append(self._fire(now))
         elif self.state == FIRING:
@@ -124,8 +148,7 @@ class Alert:
             over = self.state == NONE or now.at_s >= self.ended_s + settings.cooldown_minutes * 60
             if over or score >= self.peak + settings.worse:
                 self._begin(onset, score, rang, severity, now)
-                # A slow window's texts come hours apart: nobody waits for one more.
-                if score >= settings.open + 1.0 or rang > HOUR:
+                if fast >= settings.open + 1.0:
                     steps.append(self._fire(now))
                 else:
                     steps.append(self._step("pending", now, page=False))
@@ -139,8 +162,9 @@ class Alert:
             now: the minute's begin.
             score: S of the alert's window as it stands; None when it was not looked at this minute.
         """
-        if self.state == PENDING and now.at_s > self.since_s + settings.hold_s:
-            return [self._drop(now)]
+        if self.state == PENDING and now.at_s > self.held_until(settings):
+            confirmed = self._slow and score is not None and score >= settings.close
+            return [self._fire(now) if confirmed else self._drop(now)]
         if self.state != FIRING or score is None:
             return []
         if score >= settings.close:

@@ -66,6 +66,15 @@ class Rules(BaseModel):
     viral: RuleSettings = RuleSettings(open=12.0, open_slow=12.0, close=8.0, minimum=20)
 
 
+def opens_text(rules: Rules) -> str:
+    """Where each rule opens, in a line: `negative opens at S 9.1 (slow windows 7.6), volume ...`."""
+    return ", ".join(
+        f"{name} opens at S {settings.open:.2f} (slow windows {settings.open_slow:.2f})"
+        for name, settings in (("negative", rules.negative), ("volume", rules.volume), ("viral", rules.viral))
+        if settings.enabled
+    )
+
+
 def read_rules(path: Path) -> Rules:
     """The rules of a `rules.yaml`; what it leaves out keeps its default, an empty file is all defaults.
 

@@ -16,11 +16,12 @@ from math import ceil, exp
 from struct import Struct
 from typing import Literal
 
+from alerts.spread import SPREAD_BYTES, Spread, unpack_spread
 from alerts.tails import so_few
 
 LEARN_MINUTES = 10_080.0  # memory of levels: a week
-LOCAL_MINUTES = 90.0  # memory of the local level
 SURGE_MINUTES = 6.0  # memory of the group's surge
+LOCAL_MINUTES = 90.0  # memory of the local level
 DAY_KEPT = exp(-1.0 / LEARN_MINUTES)
 LOCAL_KEPT = exp(-1.0 / LOCAL_MINUTES)
 SURGE_KEPT = exp(-1.0 / SURGE_MINUTES)
@@ -32,12 +33,10 @@ SEASON_LOW, SEASON_HIGH = 0.1, 10.0
 OUTAGE_EXPECTED = 20.0  # an outage is judged over spans that expect this many texts
 OUTAGE_P = 1e-4
 OUTAGE_TRUST = 20.0  # texts a group must have taught before its silence means anything
-SPREAD_PRIOR, SPREAD_WEIGHT = 0.03, 200.0  # overdispersion before there is any evidence, and its weight
-SPREAD_LOW, SPREAD_HIGH = 0.02, 0.15
 RING = 192  # minutes whose clock is remembered: 120 of windows, 60 of lateness, and some
 HOURS = 27  # full hours whose clock is remembered
 WEEK = 168
-_HEAD = Struct("<IIQ?7d2dQ2d2dII")
+_HEAD = Struct("<IIQ?7d2dQ2dII")
 
 
 class GroupClock:
@@ -54,6 +53,7 @@ class GroupClock:
         texts: A of the group: its (winsorised) texts with a week's memory.
         open_texts: (winsorised) texts of the open minute.
         series: how many series the group has.
+        spread: overdispersion of its series' hours, pooled.
         shared: whether the group has several series, so that its surge says something about each.
     """
 
@@ -74,8 +74,7 @@ class GroupClock:
         "shared",
         "span_expected",
         "span_seen",
-        "spread_above",
-        "spread_below",
+        "spread",
         "start",
         "step",
         "surge_expected",
@@ -94,7 +93,7 @@ class GroupClock:
         self.surge_seen = self.surge_expected = 0.0
         self.span_expected = self.span_seen = 0.0
         self.series = 0
-        self.spread_above = self.spread_below = 0.0
+        self.spread = Spread()
         self.hour_texts, self.hour_live = 0.0, 0
         self.ring = array("d", bytes(8 * RING))
         self.hours = array("d", bytes(8 * HOURS))
@@ -116,12 +115,6 @@ class GroupClock:
         ratio = (self.surge_seen + SURGE_PRIOR) / (self.surge_expected + SURGE_PRIOR)
         return min(max(ratio, SURGE_LOW), SURGE_HIGH)
 
-    @property
-    def spread(self) -> float:
-        """phi: pooled overdispersion, variance = mean + phi * mean^2."""
-        pooled = (self.spread_above + SPREAD_PRIOR * SPREAD_WEIGHT) / (self.spread_below + SPREAD_WEIGHT)
-        return min(max(pooled, SPREAD_LOW), SPREAD_HIGH)
-
     def at(self, minute: int) -> float:
         """C at the end of `minute`; for minutes beyond the ring it must be the last minute of an hour."""
         if minute >= self.minute:
@@ -138,11 +131,6 @@ class GroupClock:
         if part >= whole:
             return self.learned
         return self.learned * (1.0 - exp(-part / LEARN_MINUTES)) / (1.0 - exp(-whole / LEARN_MINUTES))
-
-    def note_spread(self, seen: float, expected: float) -> None:
-        """Learn from an hour of a series in which it expected `expected` texts and saw `seen` (winsorised)."""
-        self.spread_above += (seen - expected) ** 2 - expected
-        self.spread_below += expected * expected
 
     def advance(self, minute: int) -> None:
         """Close every minute before `minute`."""
@@ -218,8 +206,7 @@ class GroupClock:
         self.learned = self.learned * kept + step * (1.0 - kept) / (1.0 - DAY_KEPT)
         self.local = self.local * near + step * (1.0 - near) / (1.0 - LOCAL_KEPT)
         self.texts = self.texts * kept + seen
-        self.spread_above *= kept
-        self.spread_below *= kept
+        self.spread.fade(kept)
         self.hour_texts += seen
         self.hour_live += run
 
@@ -273,25 +260,25 @@ class GroupClock:
             _HEAD.pack(
                 self.start, self.minute, self.age, self.live,
                 self.total, self.learned, self.local, self.texts, self.open_texts, self.surge_seen, self.surge_expected,
-                self.span_expected, self.span_seen, self.series, self.spread_above, self.spread_below,
+                self.span_expected, self.span_seen, self.series,
                 self.hour_texts, self.step, self.hour_live, self.shared,
             ),
             self.ring.tobytes(), self.hours.tobytes(), self.texts_by_hour.tobytes(), self.live_by_hour.tobytes(),
-            self.season.tobytes(),
+            self.season.tobytes(), self.spread.pack(),
         ))  # fmt: skip
 
 
-CLOCK_BYTES = _HEAD.size + 8 * (RING + HOURS) + 4 * 3 * WEEK
+CLOCK_BYTES = _HEAD.size + 8 * (RING + HOURS) + 4 * 3 * WEEK + SPREAD_BYTES
 
 
 def unpack_clock(packed: bytes) -> GroupClock:
     """The inverse of `GroupClock.pack`; `packed` holds exactly CLOCK_BYTES."""
     values = _HEAD.unpack_from(packed)
-    clock = GroupClock(values[0], shared=bool(values[19]))
+    clock = GroupClock(values[0], shared=bool(values[17]))
     (
         _, clock.minute, clock.age, clock.live,
         clock.total, clock.learned, clock.local, clock.texts, clock.open_texts, clock.surge_seen, clock.surge_expected,
-        clock.span_expected, clock.span_seen, clock.series, clock.spread_above, clock.spread_below,
+        clock.span_expected, clock.span_seen, clock.series,
         clock.hour_texts, step, clock.hour_live, _,
     ) = values  # fmt: skip
     at = _HEAD.size
@@ -311,4 +298,5 @@ def unpack_clock(packed: bytes) -> GroupClock:
         at = until
     clock.ring, clock.hours, clock.texts_by_hour, clock.live_by_hour, clock.season = columns
     clock.step = step
+    clock.spread = unpack_spread(packed, at)
     return clock

@@ -164,7 +164,7 @@ def test_an_alert_is_named_for_the_minute_in_which_it_began() -> None:
     assert fired.state == "firing"
     assert fired.onset_ms == START * 1000
     assert fired.alert == alert_id("entity:acme", "negative", START // 60)
-    assert (fired.score, fired.evidence.threshold) == (pytest.approx(9.87, abs=0.05), 9.5)
+    assert (fired.score, fired.evidence.threshold) == (pytest.approx(10.28, abs=0.05), 9.5)
 
 
 def test_silence_of_hours_resolves() -> None:

@@ -21,10 +21,10 @@ def crisis(texts: int = 17, negative: int = 15) -> tuple[Windows, Known, GroupCl
     clock = GroupClock(START, shared=True)
     clock.advance(START + 20 * 1440)
     baseline, windows = Baseline(clock, START), Windows(clock.minute)
-    windows.add(clock.minute - 3, texts, negative, 2, negative * 900 + (texts - negative) * 100, 0, 11)
+    windows.add(clock.minute - 3, texts, negative, 0, negative * 900 + (texts - negative) * 100, 0, 11)
     known = baseline.known(clock)
     looks = detector.look(windows, known, clock, clock.minute)
-    test, _ = detector.strongest("negative", looks, known.local, SETTINGS)
+    test, *_ = detector.strongest("negative", looks, SETTINGS)
     assert test is not None
     return windows, known, clock, test
 
@@ -34,7 +34,7 @@ def test_every_window_is_shown_and_the_one_that_decided_is_named() -> None:
     shown = explain.evidence("negative", test, windows, known, clock, SETTINGS)
     assert [one.minutes for one in shown.windows] == [5, 15, 60, 360, 1440]
     decided = next(one for one in shown.windows if one.minutes == shown.window)
-    assert (decided.negative, decided.all, decided.copies) == (15, 17, 2)
+    assert (decided.negative, decided.all, decided.copies) == (15, 17, 0)
     assert decided.score == pytest.approx(test.score, abs=0.001)
     assert shown.margin == pytest.approx(test.score - shown.threshold, abs=0.001)
     assert decided.negative_mass == pytest.approx(13.7)
@@ -60,12 +60,12 @@ def test_the_counterfactual_is_the_smallest_count_that_rings(rule: Rule, counts:
     settings = getattr(Rules(), rule)
     _, known, _, test = crisis()
     one = Look(60, test.begin, test.end, (*counts, 0, 0, 0), 60.0, known.usual())
-    strong = detector.weigh(rule, one, 1.0, 3, settings.minimum)
+    strong = detector.weigh(rule, one, 3, settings.minimum)
     assert strong.score >= settings.open
-    least = explain.fires_at(rule, strong, 1.0, settings)
+    least = explain.fires_at(rule, strong, settings)
     saw = counts[detector.COLUMN[rule]]
     assert settings.minimum <= least <= saw
-    text = explain.counterfactual(rule, strong, 1.0, settings)
+    text = explain.counterfactual(rule, strong, settings)
     assert text.startswith(f"fires at {least} ")
     assert text.endswith(f"in 60 min, saw {saw}")
 
@@ -73,13 +73,13 @@ def test_the_counterfactual_is_the_smallest_count_that_rings(rule: Rule, counts:
 def test_a_window_that_does_not_ring_has_no_counterfactual() -> None:
     _, known, _, test = crisis()
     calm = Look(60, test.begin, test.end, (4, 1, 0, 900, 0, 0), 60.0, known.usual())
-    assert explain.counterfactual("negative", detector.weigh("negative", calm, 1.0, 3, 4), 1.0, SETTINGS) == ""
+    assert explain.counterfactual("negative", detector.weigh("negative", calm, 3, 4), SETTINGS) == ""
 
 
 def test_the_sentence_says_what_happened_against_what_is_usual() -> None:
     _, _, _, test = crisis()
     alert = Alert("negative")
-    alert.scored(SETTINGS, Now(START * 60, learning=False, page=True), test.score, test.minutes, START, "warning")
+    alert.scored(SETTINGS, Now(START * 60, learning=False, page=True), test.score, test.minutes, START, "warning", 12.0)
     said = explain.why("firing", alert, "Acme", test)
     assert said.startswith(f"Acme: 15 negative of 17 distinct texts in {explain.span_text(test.minutes)}; expected ")
     assert "p<1e-8" in said

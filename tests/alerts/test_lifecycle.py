@@ -82,9 +82,27 @@ def test_a_dropped_one_costs_no_cool_down_but_the_next_is_another_alert() -> Non
     assert alert.number == 1
 
 
-def test_a_slow_window_fires_at_once_at_its_own_threshold() -> None:
+def test_a_slow_window_waits_20_minutes_whether_its_story_is_only_repeated() -> None:
     alert = Alert("negative")
-    assert [s.state for s in scored(alert, START, 8.1, window=1440)] == ["firing"]
+    assert [s.state for s in scored(alert, START, 8.1, window=1440)] == ["pending"]
+    assert quiet(alert, START, 20, 8.1) == []
+    after = Now(START + 21 * MINUTE, learning=False, page=True)
+    assert [s.state for s in alert.passed(SETTINGS, after, 8.1)] == ["firing"]
+
+
+def test_a_slow_window_whose_copies_came_never_fires() -> None:
+    alert = Alert("negative")
+    scored(alert, START, 8.1, window=1440)
+    after = Now(START + 21 * MINUTE, learning=False, page=True)
+    assert [s.state for s in alert.passed(SETTINGS, after, 2.0)] == ["resolved"]
+    assert not alert.fired_s
+
+
+def test_a_slow_window_does_not_keep_a_fast_one_waiting() -> None:
+    alert = Alert("negative")
+    steps = alert.scored(SETTINGS, Now(START, learning=False, page=True), 12.0, 1440, START // 60, "warning", 10.6)
+    assert [s.state for s in steps] == ["firing"]
+    assert alert.window == 1440
 
 
 def test_it_resolves_after_half_an_hour_below_close() -> None:
@@ -109,8 +127,8 @@ def test_quiet_starts_anew_with_every_hot_text() -> None:
 def test_an_alert_of_a_slow_window_is_looked_at_less_often() -> None:
     alert = Alert("negative")
     scored(alert, START, 9.0, window=1440)
-    assert [s.state for s in quiet(alert, START, 1)] == []
-    looked = [Now(START + minute * MINUTE, learning=False, page=True) for minute in (24, 48)]
+    assert [s.state for s in quiet(alert, START, 21, 9.0)] == ["firing"]
+    looked = [Now(START + minute * MINUTE, learning=False, page=True) for minute in (48, 72)]
     assert alert.passed(SETTINGS, looked[0], 0.0) == []
     assert [s.state for s in alert.passed(SETTINGS, looked[1], 0.0)] == ["resolved"]
 

@@ -18,7 +18,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from alerts.backtest import Backtest, BacktestAlert
-from alerts.rules import Rules, read_rules
+from alerts.counts import check as check_counts
+from alerts.counts import gap_text
+from alerts.counts import read as read_counts
+from alerts.counts_backtest import CountsBacktest, check_span, fit_to_whole
+from alerts.rules import Rules, opens_text, read_rules
 from contracts.clock import WallClock
 from contracts.errors import UserError
 from contracts.messages import Severity
@@ -51,9 +55,24 @@ def backtest(
     events: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Known events (known_events.csv) to compare with.")
     ] = None,
+    counts: Annotated[
+        bool, typer.Option("--counts", help="FILE holds minute,series,group,all,negative,copies instead of texts.")
+    ] = False,
+    learn_until: Annotated[
+        int | None, typer.Option(metavar="MINUTE", help="With --counts: epoch minute until which it only teaches.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="With --counts: ring N times a day over all series, fitted to the history."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a history through scoring and detection and print the alerts. Ctrl-C prints what has been found so far."""
+    if counts:
+        _backtest_counts(file, read_rules(rules) if rules else Rules(), learn_until, budget, as_json)
+        return
+    if learn_until is not None or budget is not None:
+        raise UserError("--learn-until and --budget go with --counts; `tocsin rules fit` fits rules to a budget")
     columns = read_mapping(mapping)
     entities = read_watchlist(watchlist or Path(str(files("tocsin") / "templates" / "watchlist.yaml")))
     checked = read_rules(rules) if rules else Rules()
@@ -96,6 +115,42 @@ def backtest(
         )
     if interrupted:
         notes.print(f"interrupted after {found.documents} of {len(rows)} documents", highlight=False)
+        raise typer.Exit(INTERRUPTED_EXIT)
+
+
+def _backtest_counts(file: Path, rules: Rules, learn_until: int | None, budget: float | None, as_json: bool) -> None:
+    notes = Console(stderr=True)
+    interrupted = False
+    with _progress(notes) as progress:
+        task = progress.add_task(f"check {file.name}", total=None, alerts=0)
+        shape = check_counts(file, lambda rows: progress.update(task, completed=rows))
+        check_span(file, shape, learn_until, budget)
+        for gap in shape.gaps:
+            notes.print(gap_text(file, gap), highlight=False, markup=False)
+        if budget is not None and learn_until is None:
+            progress.update(task, description=f"fit to {file.name}", total=shape.rows, completed=0)
+            rules = fit_to_whole(file, shape, rules, budget, lambda rows: progress.update(task, completed=rows))
+            budget = None
+        progress.update(task, description=f"backtest {file.name}", total=shape.rows, completed=0)
+        found = CountsBacktest(rules, first=shape.first, learn_until=learn_until or 0, budget=budget)
+        try:
+            for line, row in read_counts(file):
+                found.add(line, row)
+                if found.rows % 10_000 == 0:
+                    progress.update(task, completed=found.rows, alerts=found.count)
+        except KeyboardInterrupt:
+            interrupted = True
+        alerts = found.finish()
+        progress.update(task, completed=found.rows, alerts=len(alerts))
+    if as_json:
+        for alert in alerts:
+            sys.stdout.write(json.dumps(as_object(alert), ensure_ascii=False) + "\n")
+    else:
+        _print(Console(), alerts, (), ())
+    if found.rules != rules or budget is not None:
+        notes.print(f"fitted: {opens_text(found.rules)}", highlight=False, markup=False)
+    if interrupted:
+        notes.print(f"interrupted after {found.rows} of {shape.rows} rows", highlight=False)
         raise typer.Exit(INTERRUPTED_EXIT)
 
 

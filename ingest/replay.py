@@ -1,4 +1,4 @@
-"""Reads the rows of a file in event time: CSV, TSV or JSONL, gzipped or not, whole or broken.
+"""Reads the rows of a file in event time: CSV, TSV or JSONL, gzipped or not, or Parquet; whole or broken.
 
 A row that cannot be read becomes a `Broken` with its line and its reason, and reading goes on with the next line: a
 stray quote costs its own line, not the rest of the file. Rows come in the order of the file; where a file is not sorted
@@ -20,6 +20,7 @@ from typing import IO, Any
 import orjson
 
 from contracts.errors import Rejected, UserError
+from ingest.parquet import is_parquet, parquet_rows
 
 FIELDS = ("time", "source", "title", "body", "id", "url", "author", "lang", "kind", "entity")
 LINE_MAX_BYTES = 1024 * 1024
@@ -52,12 +53,15 @@ def read_rows(path: Path, mapping: Mapping[str, str]) -> Iterator[Row | Broken]:
 
     Args:
         path: CSV with a header (tab-separated where its name says .tsv), or JSONL; UTF-8, with a byte-order mark or
-            without; gzipped or not, whatever its name.
+            without; gzipped or not, whatever its name. Or Parquet, whatever its name.
         mapping: our field (FIELDS) -> the file's column or key.
 
     Raises:
         UserError: when the file cannot be opened, or lacks a mapped column.
     """
+    if is_parquet(path):
+        yield from _read_parquet(path, mapping)
+        return
     with _opened(path) as file:
         lines = _Lines(file)
         jsonl = _is_jsonl(path, lines)
@@ -186,6 +190,14 @@ def _read_jsonl(lines: _Lines, mapping: Mapping[str, str]) -> Iterator[Row | Bro
             yield _broken(lines.number, "malformed", "not a JSON object", line)
     if lines.failure:
         yield Broken(lines.number + 1, lines.failure, b"")
+
+
+def _read_parquet(path: Path, mapping: Mapping[str, str]) -> Iterator[Row | Broken]:
+    try:
+        for number, values in parquet_rows(path, list(dict.fromkeys(mapping.values()))):
+            yield Row(number, {field: values[column] for field, column in mapping.items()})
+    except Rejected as rejected:
+        yield Broken(int(rejected.detail.partition(" ")[0]), Rejected(rejected.reason, f"row {rejected.detail}"), b"")
 
 
 def _broken(line: int, reason: str, detail: str, raw: bytes) -> Broken:

@@ -49,6 +49,7 @@ class Delivery:
         self._consumer = consumer
         self._failures = 0
         metrics.SINK_UP.labels(name).set(1)
+        metrics.NOTIFICATIONS.labels(name, "failed")  # it must be there as 0 for its first increase to be seen
 
     def deliver(self, notice: Notice, stop: threading.Event) -> None:
         """Try until the sink has it.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from contracts import metrics
+from contracts.generate import metrics_list
 
 DECLARED = {name: value for name, value in vars(metrics).items() if isinstance(value, MetricWrapperBase)}
 UNBOUNDED = {"document", "id", "alert", "series", "title", "url", "author"}
@@ -33,3 +36,8 @@ def test_units_are_in_the_names() -> None:
             assert not name.endswith("_total"), name
         else:
             assert isinstance(metric, Counter)
+
+
+def test_the_list_of_metrics_is_what_the_code_declares() -> None:
+    written = (Path(__file__).parents[2] / "deploy" / "METRICS.md").read_text(encoding="utf-8")
+    assert written == metrics_list(), "run `python -m contracts.generate`"

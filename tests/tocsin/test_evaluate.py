@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from contracts.errors import UserError
 from inference.scoring import Scored, Scorer, TextToScore
 from tocsin.cli import app
-from tocsin.commands.evaluate import Task, answer
+from tocsin.judging import Task, answer
 from tocsin.labelled import Labelled
 
 REAL = Path(str(files("training") / "data" / "en_sentiment_permissive.csv.gz"))

@@ -47,7 +47,7 @@ def test_every_rule_has_a_case_and_a_runbook() -> None:
 
 
 def test_every_metric_that_a_rule_reads_exists() -> None:
-    described = [metric.describe()[0] for metric in declared()]
+    described = [next(iter(metric.describe())) for metric in declared()]
     known = {f"{one.name}_total" if one.type == "counter" else one.name for one in described}
     known |= {f"{one.name}_bucket" for one in described if one.type == "histogram"}
     read = {name for rule in rules() for name in re.findall(r"tocsin_[a-z_]+", str(rule["expr"]))}

@@ -29,8 +29,8 @@ def parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict
         UserError: the file is damaged, or lacks a column.
         Rejected: `unreadable`, its detail beginning with the row from which on the file cannot be read.
     """
-    import pyarrow
-    from pyarrow import parquet
+    import pyarrow  # noqa: PLC0415, ICN001 - 60 MB that a stage without Parquet does without
+    from pyarrow import parquet  # noqa: PLC0415 - likewise
 
     try:
         file = parquet.ParquetFile(path)

@@ -101,7 +101,7 @@ class Backtest:
         rules: when to ring.
         watched: entity id -> what the watchlist says.
         learn_until_s: before this event second a history only teaches: its alerts are not in `alerts`.
-        observe: told (second, series, rule, S) whenever a window is weighed.
+        observe: told what an `Evaluation` observes.
     """
 
     def __init__(

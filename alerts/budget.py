@@ -15,11 +15,10 @@ from math import log
 from alerts.rules import Rules, RuleSettings
 from contracts.messages import Rule
 
-FLOOR = 4.0  # S from which an episode is remembered
 APART_S = 5400  # an alert's quiet half hour and its cool-down: scores closer than this are one episode
 TAIL_FROM, TAIL_TO = 5, 50  # ranks between which the tail's slope is measured
 SLOPE, SLOPE_LOW, SLOPE_HIGH = 0.8, 0.3, 2.5  # S per factor e, before there are so many ranks, and bounds
-LOWEST, HIGHEST = 5.0, 60.0
+LOWEST, HIGHEST = 5.0, 60.0  # what episodes are remembered from, and bounds of a threshold
 SHARES: dict[Rule, float] = {"negative": 0.9, "volume": 0.05, "viral": 0.05}
 
 
@@ -38,7 +37,7 @@ class Heights:
 
     def observe(self, second: int, series: str, rule: Rule, score: float) -> None:
         """Take note of a score; seconds of a series never run back."""
-        if score < FLOOR or second < self.from_s:
+        if score < LOWEST or second < self.from_s:
             return
         key = (series, rule)
         last, peak = self._open.get(key, (second, 0.0))
@@ -65,7 +64,7 @@ def threshold(peaks: list[float], episodes: float) -> float:
     if episodes >= TAIL_FROM:
         whole = int(episodes)
         if whole >= len(peaks):
-            return min(max(LOWEST, FLOOR), HIGHEST)
+            return LOWEST
         part = episodes - whole
         found = peaks[whole - 1] * (1.0 - part) + peaks[whole] * part
     else:
@@ -104,6 +103,11 @@ def at(settings: RuleSettings, opens: float) -> RuleSettings:
             "close": round(min(settings.close * opens / settings.open, min(opens, slow) - 0.5), 3),
         }
     )
+
+
+def listening(rules: Rules) -> Rules:
+    """The same rules opening so low that what they ring for tells what any threshold would."""
+    return rules.model_copy(update={rule: at(settings, LOWEST) for rule, settings in named(rules)})
 
 
 def named(rules: Rules) -> Iterator[tuple[Rule, RuleSettings]]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from alerts.backtest import DOCUMENTS_NAMED, BacktestAlert, reported
-from alerts.budget import Heights, fitted
+from alerts.budget import Heights, fitted, listening
 from alerts.counts import Row, Shape, moment, read
 from alerts.detector import spans
 from alerts.entries import Entry
@@ -38,7 +38,7 @@ class CountsBacktest:
         first: the history's first epoch minute.
         learn_until: epoch minute before which it only teaches: alerts until then are not in `alerts`.
         budget: alerts a day over all series: when learning ends, the thresholds are fitted to it on what was learned from.
-        observe: told (second, series, rule, S) whenever a window is weighed.
+        observe: told what an `Evaluation` observes.
     """
 
     def __init__(
@@ -59,7 +59,11 @@ class CountsBacktest:
         self._seen_minute = first
         self._states: dict[str, bytes] = {}
         self._evaluation = Evaluation(
-            rules, {}, self._states.get, None, observe=self._heights.observe if budget is not None else observe
+            rules if budget is None else listening(rules),
+            {},
+            self._states.get,
+            None,
+            observe=observe if budget is None else self._heights.observe,
         )
         self._waiting: dict[str, tuple[str, list[Entry]]] = {}
         self._in_chunk = 0
@@ -181,7 +185,7 @@ def fit_to_whole(path: Path, shape: Shape, rules: Rules, budget: float, done: Ca
         done: told how many rows have been read.
     """
     heights = Heights(from_s=fit_from_s(shape.first, shape.last))
-    history = CountsBacktest(rules, first=shape.first, learn_until=shape.last + 1, observe=heights.observe)
+    history = CountsBacktest(listening(rules), first=shape.first, learn_until=shape.last + 1, observe=heights.observe)
     for line, row in read(path):
         history.add(line, row)
         if history.rows % 10_000 == 0:

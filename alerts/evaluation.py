@@ -20,7 +20,7 @@ from alerts import detector, explain
 from alerts.baseline import Baseline, Known
 from alerts.detector import LEARNED_UNIT, Look, Strongest, Test
 from alerts.entries import Entry, by_minute, by_second
-from alerts.lifecycle import Alert, Now, Step, cadence
+from alerts.lifecycle import FIRING, NONE, Alert, Now, Step, cadence
 from alerts.rules import Rules, RuleSettings
 from alerts.season import LEARN_MINUTES, GroupClock
 from alerts.state import Book, SeriesState, unpack_book, unpack_series
@@ -64,8 +64,9 @@ class Evaluation:
         load: returns the packed state of a series or None; called once for a series while it is cached.
         book: the packed book, None on a new installation.
         cached: how many decoded states are kept between two calls of `advance`.
-        observe: told (second, series, rule, S) whenever a window was weighed; S of slow windows is put on the scale of
-            the others. For fitting thresholds and for benchmarks; deciding does not depend on it.
+        observe: told (second, series, rule, S) of alerts that fire, whenever a text came; S of slow windows is put on the
+            scale of the others. With low thresholds it says what any higher one would have rung for: for fitting them and
+            for benchmarks. Deciding does not depend on it.
 
     Raises:
         Inconsistent: the book has another layout.
@@ -81,9 +82,6 @@ class Evaluation:
         cached: int = CACHED_SERIES,
         observe: Callable[[int, str, Rule, float], None] | None = None,
     ) -> None:
-        self._rules: dict[Rule, RuleSettings] = {}
-        self._least: tuple[int, int, int] = (1, 1, 1)
-        self.use(rules)
         self._watched = watched
         self._names = {entity.id: entity.name for entity in watched.values()}
         self._load = load
@@ -95,11 +93,21 @@ class Evaluation:
         self._drafts: list[Transition] = []
         self._steps = 0
         self._page = True
+        self._rules: dict[Rule, RuleSettings] = {}
+        self._least: tuple[int, int, int] = (1, 1, 1)
+        self.use(rules)
 
     def use(self, rules: Rules) -> None:
-        """From now on ring by these rules; alerts that are open go on by them too."""
+        """From now on ring by these rules. Alerts that they would not have opened are forgotten, the others go on."""
         self._rules = {"negative": rules.negative, "volume": rules.volume, "viral": rules.viral}
         self._least = _least(self._rules)
+        for series in [*self._states]:
+            state = self._states[series]
+            for rule, alert in state.alerts.items():
+                if alert.state != NONE and alert.peak < self._rules[rule].open_at(alert.window):
+                    alert.state, alert.ended_s = NONE, 0
+            if series in self._book.open and not any(one.open for one in state.alerts.values()):
+                del self._book.open[series]
 
     @property
     def evaluated_until_s(self) -> int | None:
@@ -237,9 +245,6 @@ class Evaluation:
                     before = detector.look(windows, known, clock, end, self._least)
                     then = detector.strongest(rule, before, settings, detector.slices_of(series))
                     found = found.or_then(then)
-            if found.test is not None and self._observe is not None:
-                score = found.test.score + settings.open - settings.open_at(found.test.minutes)
-                self._observe(second, series, rule, score)
             if found.rang or rule in state.alerts:
                 self._decide(now, rule, series, group, state, known, clock, found)
 
@@ -270,6 +275,8 @@ class Evaluation:
             severity = detector.severity(rule, score, settings.open_at(test.minutes), test.counts[1])
         for step in alert.scored(settings, now, score, found.rang, onset, severity, found.fast):
             self._write(step, series, group, state, alert, known, clock, test)
+        if self._observe is not None and test is not None and alert.state == FIRING:
+            self._observe(now.at_s, series, rule, score + settings.open - settings.open_at(test.minutes))
 
     def _explained(self, rule: Rule, series: str) -> bool:
         """An entity's topic does not ring while the entity itself rings: the same documents would ring twice."""
@@ -319,6 +326,10 @@ class Evaluation:
                 state.baseline.fold(clock)
                 known = known or state.baseline.known(clock)
                 self._write(step, series, group, state, alert, known, clock, test)
+                if self._observe is not None and step.state == "firing":
+                    self._observe(
+                        minute * 60, series, rule, alert.peak + settings.open - settings.open_at(alert.window)
+                    )
 
     def _tell_what_is_owed(self, since: int) -> None:
         """Catching up is over: what fired meanwhile and still does is told now."""

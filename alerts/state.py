@@ -17,8 +17,8 @@ from alerts.windows import Windows
 from contracts.errors import Inconsistent
 from contracts.messages import Rule
 
-SERIES_LAYOUT = 1
-BOOK_LAYOUT = 1
+SERIES_LAYOUT = 2
+BOOK_LAYOUT = 2
 _SERIES_HEAD = struct.Struct("<BB")
 _BOOK_HEAD = struct.Struct("<BqqqII")
 _NONE = -1

@@ -26,7 +26,7 @@ def test_scores_within_a_cool_down_are_one_episode() -> None:
 def test_what_is_low_or_early_is_not_remembered() -> None:
     heights = Heights(from_s=1000)
     heights.observe(999, "a", "negative", 20.0)
-    heights.observe(1000, "a", "negative", 3.9)
+    heights.observe(1000, "a", "negative", 4.9)
     assert heights.of("negative") == []
 
 

@@ -42,6 +42,7 @@ NETWORK = "int8.onnx"
 TOKENIZER = "tokenizer.json"
 GOLDEN = "golden.jsonl"
 CARD = "README.md"
+_INT8_ALONE: dict[Precision, str] = {"int8": NETWORK}
 SHIPPED = Path(__file__).parent / "bundles"
 
 
@@ -90,7 +91,7 @@ class Manifest(BaseModel):
     max_tokens: int = Field(ge=8, le=512)
     prefix: str = Field(default="", description="what the network was trained to read before every text")
     precision: dict[Precision, str] = Field(
-        default_factory=lambda: {"int8": NETWORK}, description="precision -> file; only the int8 file must be there"
+        default_factory=_INT8_ALONE.copy, description="precision -> file; only the int8 file must be there"
     )
     metrics: dict[str, Any] = Field(default_factory=dict, description="set -> figures, measured on the int8 file")
     data_sha256: str

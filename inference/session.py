@@ -29,6 +29,8 @@ class OnnxSession:
     """
 
     def __init__(self, path: Path, *, threads: int = 1, provider: str = CPU) -> None:
+        if provider not in offered():
+            raise RuntimeError(f"this ONNX Runtime does not offer {provider}, only {', '.join(offered())}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

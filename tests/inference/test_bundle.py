@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +23,9 @@ from inference.bundle import (
     load_bundle,
     read_golden,
 )
+from inference.devices import CPU, CUDA
+from inference.engine import Session
+from inference.session import open_on
 
 Edit = Callable[[Callable[[dict[str, Any]], None]], None]
 
@@ -37,8 +41,10 @@ def unchanged(manifest: dict[str, Any]) -> None:
 
 
 def test_the_shipped_bundle_speaks_the_words_of_the_contracts(bundle: Bundle) -> None:
-    heads = {head.name: head.labels for head in bundle.manifest.heads}
+    heads = {head.name: head.labels for head in bundle.manifest.heads if head.reads == "text"}
     assert heads == {"sentiment": get_args(Sentiment), "topic": get_args(Topic)}
+    of_mention = {head.labels for head in bundle.manifest.heads if head.reads == "mention"}
+    assert of_mention <= {get_args(Sentiment)}
     assert bundle.manifest.languages == ("en",)
 
 
@@ -86,6 +92,86 @@ def test_a_newer_schema_is_refused_and_says_to_update(copy: Path, edit_manifest:
     refused = refusal(copy)
     assert refused.reason == "schema"
     assert "update Tocsin" in str(refused)
+
+
+def test_a_bundle_of_the_first_schema_loads_and_its_heads_read_the_text(copy: Path, edit_manifest: Edit) -> None:
+    def first_schema(manifest: dict[str, Any]) -> None:
+        manifest["schema_version"] = 1
+        manifest["heads"] = [
+            {name: head[name] for name in ("name", "labels", "temperature")}
+            for head in manifest["heads"]
+            if head.get("reads", "text") == "text"
+        ]
+        for name in ("prefix", "precision"):
+            manifest.pop(name, None)
+        golden = [json.loads(line) for line in (copy / GOLDEN).read_text(encoding="utf-8").splitlines()]
+        lines = [json.dumps({k: v for k, v in g.items() if k != "mentions"}, ensure_ascii=False) for g in golden]
+        (copy / GOLDEN).write_text("\n".join(lines), encoding="utf-8")
+
+    edit_manifest(first_schema)
+    bundle = load_bundle(copy)
+    assert {head.reads for head in bundle.manifest.heads} == {"text"}
+    assert (bundle.manifest.prefix, bundle.manifest.precision) == ("", {"int8": NETWORK})
+
+
+def test_a_prefix_that_the_network_was_not_trained_with_is_found_by_the_golden_sentences(
+    copy: Path, edit_manifest: Edit
+) -> None:
+    edit_manifest(lambda m: m.update(schema_version=2, prefix="a fraud, a crash, a loss: "))
+    assert refusal(copy).reason == "golden"
+
+
+def test_a_bundle_without_an_int8_file_is_refused(copy: Path, edit_manifest: Edit) -> None:
+    edit_manifest(lambda m: m.update(schema_version=2, precision={"fp16": NETWORK}))
+    refused = refusal(copy)
+    assert refused.reason == "schema"
+    assert "int8" in str(refused)
+
+
+def test_the_16_bit_file_may_be_absent_and_then_no_gpu_is_tried(copy: Path, edit_manifest: Edit) -> None:
+    edit_manifest(lambda m: m.update(schema_version=2, precision={"int8": NETWORK, "fp16": "fp16.onnx"}))
+    manifest = json.loads((copy / MANIFEST).read_bytes())
+    manifest["files"]["fp16.onnx"] = "0" * 64
+    (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (copy / "fp16.onnx").unlink(missing_ok=True)
+    bundle = load_bundle(copy, providers=[CUDA, CPU])
+    assert bundle.engine.provider == CPU
+    assert "fp16" in bundle.devices.why_not[CUDA]
+
+
+def test_a_16_bit_file_that_is_there_is_proven_by_its_checksum(copy: Path, edit_manifest: Edit) -> None:
+    shutil.copyfile(copy / NETWORK, copy / "fp16.onnx")
+
+    def with_half(manifest: dict[str, Any]) -> None:
+        manifest.update(schema_version=2, precision={"int8": NETWORK, "fp16": "fp16.onnx"})
+        manifest["files"]["fp16.onnx"] = ""
+
+    edit_manifest(with_half)
+    with (copy / "fp16.onnx").open("ab") as half:
+        half.write(b"x")
+    refused = refusal(copy)
+    assert (refused.reason, "fp16.onnx" in str(refused)) == ("checksum", True)
+
+
+def test_a_device_that_does_not_come_up_is_dropped_for_the_next(copy: Path, edit_manifest: Edit) -> None:
+    shutil.copyfile(copy / NETWORK, copy / "fp16.onnx")
+
+    def with_half(manifest: dict[str, Any]) -> None:
+        manifest.update(schema_version=2, precision={"int8": NETWORK, "fp16": "fp16.onnx"})
+        manifest["files"]["fp16.onnx"] = ""
+
+    edit_manifest(with_half)
+    tried = []
+
+    def open_file(provider: str, path: Path) -> Session:
+        tried.append((provider, path.name))
+        if provider != CPU:
+            raise RuntimeError("no device")
+        return open_on(provider, path)
+
+    bundle = load_bundle(copy, providers=[CPU, CUDA], open_file=open_file)
+    assert tried == [(CUDA, "fp16.onnx"), (CPU, NETWORK)]
+    assert bundle.engine.provider == CPU
 
 
 def test_a_manifest_that_is_no_json_is_refused(copy: Path) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
 from inference.bundle import Bundle
-from inference.deterministic import deterministic_engine
-from inference.scoring import Model, Scored, Scorer, TextToScore, load_scorer
+from inference.deterministic import SENTIMENTS, TOPICS, deterministic_engine
+from inference.encode import Pieces
+from inference.engine import Engine, HeadLabels, Ids, Logits, Mentions, Padded
+from inference.scoring import Model, Scored, Scorer, TextToScore, load_scorer, those_there_are
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +105,80 @@ def test_the_body_counts_where_the_title_says_little(scorer: Scorer) -> None:
     assert told.sentiment["negative"] > bare.sentiment["negative"] + 0.3
 
 
-def test_every_mention_gets_the_sentiment_of_the_document(scorer: Scorer) -> None:
+class WordsEncoder:
+    """One id per word, its length; five words at most."""
+
+    def encode(self, texts: Sequence[str], mentions: Sequence[Mentions] = ()) -> list[Pieces]:
+        asked = mentions or [()] * len(texts)
+        return [self._pieces(text, own) for text, own in zip(texts, asked, strict=True)]
+
+    @staticmethod
+    def _pieces(text: str, own: Mentions) -> Pieces:
+        words = list(re.finditer(r"\S+", text))[:5]
+        places = tuple(
+            tuple(n for n, w in enumerate(words) if any(w.start() < end and start < w.end() for start, end in spans))
+            for spans in own
+        )
+        return Pieces([len(w[0]) for w in words], places)
+
+
+class LengthSession:
+    """The longer a text's or a mention's words, the more negative; remembers whose turn it was."""
+
+    def __init__(self, name: str = "", turns: list[str] | None = None) -> None:
+        self.name, self.turns = name, [] if turns is None else turns
+
+    def run(self, batch: Padded) -> dict[str, Logits]:
+        self.turns.append(self.name)
+        of_text = batch.input_ids.sum(axis=1)
+        of_mention = (batch.input_ids[batch.mention_text] * batch.mention_mask).sum(axis=1)
+        zeros = np.zeros((len(of_text), 14), dtype=np.float32)
+        return {"sentiment": self._logits(of_text), "mention": self._logits(of_mention), "topic": zeros}
+
+    @staticmethod
+    def _logits(length: Ids) -> Logits:
+        return np.stack([length / 10, 0 * length, 0 * length], axis=1).astype(np.float32)
+
+
+def model_of(session: LengthSession, batch_tokens: int = 1024) -> Model:
+    heads = [
+        HeadLabels("sentiment", SENTIMENTS),
+        HeadLabels("topic", TOPICS),
+        HeadLabels("mention", SENTIMENTS, reads="mention"),
+    ]
+    return Model("words", Engine(WordsEncoder(), session, heads, batch_tokens=batch_tokens))
+
+
+def test_a_mention_gets_its_own_sentiment_wherever_it_stands() -> None:
+    scorer = Scorer({"en": model_of(LengthSession())})
+    text = TextToScore("a", "en", "FTX &amp; BlockFi", "Alameda", [[(0, 3)], [(10, 17)], [(18, 25)]])
+    (result,) = scorer.score([text])
+    short, long, in_body = result.mentions  # "FTX", "BlockFi." as joined to the body, "Alameda"
+    assert short["negative"] < in_body["negative"] < long["negative"]
+    assert list(result.from_text) == [False, False, False]
+
+
+def test_a_mention_that_was_cut_off_gets_the_sentiment_of_the_document_and_says_so() -> None:
+    scorer = Scorer({"en": model_of(LengthSession())})
+    (result,) = scorer.score([TextToScore("a", "en", "FTX and all of its BlockFi", mentions=[[(0, 3)], [(19, 26)]])])
+    assert result.mentions[1] == result.sentiment
+    assert result.mentions[0] != result.sentiment
+    assert list(result.from_text) == [False, True]
+
+
+def test_a_bundle_without_a_head_for_mentions_gives_them_the_sentiment_of_the_document() -> None:
+    scorer = load_scorer({"en": "deterministic"})
     (result,) = scorer.score([TextToScore("a", "en", "FTX and Alameda", mentions=[[(0, 3)], [(8, 15)]])])
     assert list(result.mentions) == [result.sentiment, result.sentiment]
+    assert list(result.from_text) == [True, True]
+
+
+def test_languages_take_turns_run_by_run() -> None:
+    turns: list[str] = []
+    scorer = Scorer({lang: model_of(LengthSession(lang, turns), batch_tokens=4) for lang in ("en", "zh")})
+    texts = [TextToScore(str(n), "zh" if n % 4 == 3 else "en", "one two three four") for n in range(12)]
+    assert [result.id for result in scorer.score(texts)] == [text.id for text in texts]
+    assert turns == ["en", "zh"] * 3 + ["en"] * 6
 
 
 def test_two_languages_go_to_their_own_models(bundle: Bundle) -> None:
@@ -120,3 +197,7 @@ def test_the_settings_word_deterministic_stands_for_a_model_without_a_model() ->
 
 def test_the_empty_setting_stands_for_the_shipped_bundle(bundle: Bundle) -> None:
     assert load_scorer({"en": ""}).version("en") == bundle.manifest.version
+
+
+def test_only_bundles_that_are_named_or_ship_are_loaded() -> None:
+    assert those_there_are({"en": "", "fi": "", "zh": "deterministic"}) == {"en": "", "zh": "deterministic"}

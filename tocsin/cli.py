@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("tocsin.commands.evaluate", "Measure a bundle on a labelled file."),
     "backtest": ("tocsin.commands.backtest", "Run a history through scoring and detection and print the alerts."),
     "data": ("tocsin.commands.data", "Make the snapshot that training reads."),
+    "rules": ("tocsin.commands.rules", "Fit the rules to as many alerts a day as the desk can bear."),
     "train": ("tocsin.commands.train", "Fine-tune a bundle."),
     "topics": ("tocsin.commands.topics", "Create and check the Kafka topics."),
     "routes": ("tocsin.commands.routes", "See who would get an alert, and why."),

@@ -51,7 +51,9 @@ class Ingest(BaseModel):
     scorer_group: str = Field(default="scorer", description="consumer group whose commits say how far scoring is")
     live_heartbeat_s: float = Field(default=10.0, description="between two heartbeats of a live source")
     live_lease_s: float = Field(default=30.0, description="as `lease_s`, of live sources: there may be hundreds")
-    contact: str = Field(default="", description="mail or page, sent in the User-Agent, so that a publisher can reach you")
+    contact: str = Field(
+        default="", description="mail or page, sent in the User-Agent, so that a publisher can reach you"
+    )
     private_networks: str = Field(
         default="", description="networks beside the public internet that sources may lie in: `10.0.0.0/8,127.0.0.0/8`"
     )

@@ -15,6 +15,7 @@
    entity's parent is mentioned at half of that, in the same places.
 """
 
+# ruff: noqa: SIM905 - a list of words reads best as words
 from __future__ import annotations
 
 import re
@@ -324,7 +325,9 @@ def _longest(hits: list[_Hit]) -> tuple[list[_Hit], list[_Hit]]:
     spans: set[tuple[int, int]] = set()
     covered: set[int] = set()
     dropped: list[_Hit] = []
-    for hit in sorted(hits, key=lambda hit: (hit.start - hit.end, hit.start, hit.term.entity)):
+    for hit in sorted(
+        hits, key=lambda hit: (hit.start - hit.end, hit.start, hit.term.entity, hit.term.manner != "sure")
+    ):
         span = (hit.start, hit.end)
         if span not in spans:
             places = range(hit.start, hit.end)

@@ -5,6 +5,7 @@ A ticker of the watchlist that begins with `$` (`$ALL`) is also a word: it count
 found in every dialect: SH600519, 600519.SS, 00700.HK, HK:0700, (0700), and bare where it cannot be an amount.
 """
 
+
 from __future__ import annotations
 
 import re
@@ -14,12 +15,12 @@ _EXCHANGES = (
     "AMEX|ASX|BIT|BME|BSE|EPA|ETR|Euronext|EURONEXT|FRA|HK|HKEX|HKG|KRX|LON|LSE|NASDAQ|Nasdaq|NSE|NYSE|OTC|OTCMKTS|SEHK|SGX"
     "|SH|SHA|SHE|SIX|SSE|STO|SWX|SZ|SZSE|TSE|TSX|TYO|XETRA"
 )
-_BEFORE = re.compile(rf"(?:\$|\b(?:{_EXCHANGES}): ?|[(（])$")  # noqa: RUF001
-_AFTER = re.compile(r"\.[A-Z]{1,2}\b|[)）]")  # noqa: RUF001
+_BEFORE = re.compile(rf"(?:\$|\b(?:{_EXCHANGES}): ?|[(（])$")
+_AFTER = re.compile(r"\.[A-Z]{1,2}\b|[)）]")
 _CODE = re.compile(r"(\d{4,6})\.(SH|SS|SZ|HK)")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _MEASURE = re.compile(r"\s?(?:[人元股万亿手户吨号个名件美家套辆平米次点份年]|%|\.\d)")
-_AMOUNT = re.compile(r"[\d.,¥￥$#第共]\s?$")  # noqa: RUF001
+_AMOUNT = re.compile(r"[\d.,¥￥$#第共]\s?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def mark(text: str, start: int, end: int) -> str:
     """How a ticker is marked at a place: `$C`, `NYSE: C`, `C.N` are `sure`, `(C)` is `bracket`, else ``."""
     before = _BEFORE.search(text[max(0, start - 12) : start])
     after = _AFTER.match(text, end)
-    if before and before.group()[-1] in "(（":  # noqa: RUF001
+    if before and before.group()[-1] in "(（":
         return "bracket" if after and after.group()[0] != "." else "sure" if after else ""
     return "sure" if before or (after and after.group()[0] == ".") else ""
 

@@ -50,12 +50,12 @@ _TIMES = frozenset(
 )
 _PREFIX = re.compile(
     r"^(?:\W*(?:(?:RPT|REFILE|CORRECTED|UPDATE|WRAPUP|BRIEF|EXCLUSIVE|BREAKING|JUST IN|INSTANT VIEW|LIVE|ANALYSIS|FACTBOX)"
-    r"(?: \d+)?\s*[-:\]]\s*)|(?:快讯|独家|突发|重磅|最新消息|财报速递|【公告】|【快讯】)[：:|｜！!\s]*)+",  # noqa: RUF001
+    r"(?: \d+)?\s*[-:\]]\s*)|(?:快讯|独家|突发|重磅|最新消息|财报速递|【公告】|【快讯】)[：:|｜！!\s]*)+",
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(
     r"(?:\s+[-|\u2013]\s*[^\s]+(?: [^\s]+)?|\s*[（(](?:update|更新|图|组图)[)）]|-新华网)$", re.IGNORECASE
-)  # noqa: RUF001
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,12 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from contracts.watchlist import WatchedEntity, read_watchlist
+from contracts.watchlist import WatchedEntity, read_watchlist, shipped_watchlists
 from ingest.cluster import MemoryStoryIndex, Sighting
 from ingest.link import Linker
 from tests.bench.linking_sets import HardText, NamedText, Pair, Story, hard_set, named_texts, story_pairs
@@ -49,12 +48,25 @@ class Tally:
         self.missed += len(set(true)) - both
 
     @property
+    def precision(self) -> float:
+        """Of what was found, the share that is true."""
+        return self.right / max(1, self.right + self.invented)
+
+    @property
+    def recall(self) -> float:
+        """Of what is true, the share that was found."""
+        return self.right / max(1, self.right + self.missed)
+
+    @property
+    def f1(self) -> float:
+        """Their harmonic mean."""
+        return 2 * self.precision * self.recall / max(1e-9, self.precision + self.recall)
+
+    @property
     def row(self) -> list[str]:
         """precision, recall, F1 and the counts behind them."""
-        precision = self.right / max(1, self.right + self.invented)
-        recall = self.right / max(1, self.right + self.missed)
-        f1 = 2 * precision * recall / max(1e-9, precision + recall)
-        return [f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", f"{self.right}", f"{self.invented}", f"{self.missed}"]
+        quality = (f"{figure:.3f}" for figure in (self.precision, self.recall, self.f1))
+        return [*quality, f"{self.right}", f"{self.invented}", f"{self.missed}"]
 
 
 def table(title: str) -> Table:
@@ -63,8 +75,8 @@ def table(title: str) -> Table:
 
 
 def watchlist(name: str) -> list[WatchedEntity]:
-    """A shipped watchlist."""
-    return read_watchlist(Path(str(resources.files("tocsin").joinpath("templates", name))))
+    """A shipped watchlist, or a file."""
+    return read_watchlist(shipped_watchlists().get(name) or Path(name))
 
 
 def measure_hard(linker: Linker, texts: Sequence[HardText], *, wrong: bool) -> Table:
@@ -208,7 +220,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sentfin", type=Path)
     parser.add_argument("--finentity", type=Path)
-    parser.add_argument("--watchlist", default="watchlist_world.yaml")
+    parser.add_argument("--watchlist", default="world")
     parser.add_argument("--wrong", action="store_true")
     given = parser.parse_args()
     if given.sentfin or given.finentity:

@@ -133,3 +133,85 @@ def test_spans_are_places_in_the_text(text: str) -> None:
         assert mention.spans
         for start, end in mention.spans:
             assert 0 <= start < end <= len(f"\n{text}")
+
+
+HARD = Linker(
+    [
+        WatchedEntity(
+            id="gap", name="Gap", tickers=["$GAP"], products=["Old Navy"], ambiguous=["Gap"], near=["retailer"]
+        ),
+        WatchedEntity(id="allstate", name="Allstate", tickers=["$ALL"]),
+        WatchedEntity(
+            id="moutai",
+            name="贵州茅台",
+            tickers=["600519.SH"],
+            aliases=["茅台"],
+            ambiguous=["茅台"],
+            not_near=["茅台镇"],
+        ),
+        WatchedEntity(id="tencent", name="腾讯", tickers=["0700.HK"]),
+        WatchedEntity(id="ford", name="Ford", products=["F-150"]),
+        WatchedEntity(id="linkedin", name="LinkedIn", parent="microsoft"),
+        WatchedEntity(id="microsoft", name="Microsoft"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "entities"),
+    [
+        ("Old Navy owner Gap says so", {"gap"}),
+        ("Gap Inc says so", {"gap"}),
+        ("$GAP and Gap", {"gap"}),
+        ("Gap says so", set()),
+        ("Retailer warns of a gap", set()),
+        ("Retailer Gap", {"gap"}),
+        ("Retailer" + " and so on" * 25 + " Gap", set()),
+        ("You get ALL of it (ALL)", set()),
+        ("NYSE: ALL, ALL.N and $ALL", {"allstate"}),
+        ("SH600519 跌了", {"moutai"}),
+        ("600519.SS falls", {"moutai"}),
+        ("600519今天又跌", {"moutai"}),
+        ("成交600519手", set()),
+        ("600519 square feet", set()),
+        ("茅台镇着火", set()),
+        ("贵州茅台回应茅台镇火灾", {"moutai"}),
+        ("00700.HK, 700.HK", {"tencent"}),
+        ("(0700) rises", {"tencent"}),
+        ("Flight 0700 leaves", set()),
+        ("Ford Foundation sells its bonds", set()),
+        ("Ford F-150 output halted again", {"ford"}),
+        ("Ford CEO says output halted", {"ford"}),
+        ("Ford Foundation Sells Bonds", {"ford"}),  # in a line of capitals nobody can tell
+        ("LinkedIn is down", {"linkedin", "microsoft"}),
+    ],
+)
+def test_hard_names_are_told_apart(text: str, entities: set[str]) -> None:
+    assert {mention.entity for mention in HARD.link(text)} == entities
+
+
+def test_a_parent_is_mentioned_at_half_the_relevance_in_the_same_places() -> None:
+    child, parent = HARD.link("LinkedIn is down")
+    assert (parent.entity, parent.relevance, parent.spans) == ("microsoft", child.relevance // 2, child.spans)
+
+
+def test_a_parent_that_is_named_itself_is_mentioned_once() -> None:
+    mentions = HARD.link("Microsoft closes LinkedIn in China")
+    assert sorted(mention.entity for mention in mentions) == ["linkedin", "microsoft"]
+    assert all(len(mention.spans) == 1 for mention in mentions)
+
+
+def test_what_was_found_is_explained_with_the_rule_that_kept_or_dropped_it() -> None:
+    found = HARD.explain("Retailer Gap and the gap, $ALL is ALL")
+    assert [(one.start, one.entity, one.kept, one.rule) for one in found] == [
+        (9, "gap", True, "near one of its words"),
+        (21, "gap", False, "in lower case"),
+        (27, "allstate", True, "marked as a ticker"),
+        (34, "allstate", False, "not marked as a ticker"),
+    ]
+
+
+@given(st.text())
+def test_what_is_kept_is_what_is_mentioned(text: str) -> None:
+    kept = {one.entity for one in HARD.explain(text) if one.kept}
+    assert {mention.entity for mention in HARD.link(text)} - {"microsoft"} == kept - {"microsoft"}

@@ -13,7 +13,7 @@ from redis import Redis
 from contracts.clock import HOUR_MS
 from ingest.cluster import KEPT_MS, MemoryStoryIndex, Place, Sighting, StoryIndex
 from ingest.story_store import RedisStoryIndex
-from text.story import Telling, likeness, telling
+from text.story import Telling, telling
 
 NOON = 1_667_822_400_000  # 2022-11-07 12:00
 FTX = "FTX Files for Chapter 11 Bankruptcy, SBF Steps Down"

@@ -59,6 +59,7 @@ class SinkWorker:
         self._memory = SinkMemory(redis, name)
         self._dispatch = Dispatch(name, routes)
         self._active = False
+        self._known_to: dict[int, int] = {}
         self._ticked_ms = self._resent_ms = self._alive_ms = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -69,7 +70,7 @@ class SinkWorker:
             bootstrap_servers=bootstrap.split(","),
             group_id=f"notify-{self._name}",
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="latest",
             max_poll_records=50,
             session_timeout_ms=int(self._settings.kafka.session_timeout_s * 1000),
         )
@@ -81,11 +82,12 @@ class SinkWorker:
         try:
             for _, transition in alerts.to_end():
                 self._world.note(transition)
+            self._known_to = alerts.places()
             alerts.close()
             self._hear(verdicts.to_end(), silences.to_end())
             while not stop.is_set():
                 batches = consumer.poll(timeout_ms=200)
-                self._become(active=bool(consumer.assignment()))
+                self._become(consumer)
                 for records in batches.values():
                     for record in records:
                         self._handle(record, delivery, producer, stop)
@@ -108,16 +110,23 @@ class SinkWorker:
         for name, silence in silences:
             self._world.silences[name] = silence
 
-    def _become(self, *, active: bool) -> None:
-        """A standby that is given the partition takes over what Redis remembers."""
-        if active and not self._active:
+    def _become(self, consumer: Any) -> None:
+        """A standby that is given the partition takes over what Redis remembers.
+
+        A sink that is new begins with what is open now (the tick tells it) and with what comes after; not with history.
+        """
+        assigned = consumer.assignment()
+        if assigned and not self._active:
+            for partition in assigned:
+                if consumer.committed(partition) is None:
+                    consumer.seek(partition, self._known_to.get(partition.partition, 0))
             now_ms = self._clock.wall_ms()
             self._memory.load(now_ms)
             within_ms = now_ms - int(self._routes.storm.within * 1000)
             self._dispatch = Dispatch(
                 self._name, self._routes, sorted(ms for ms in self._memory.last_ms.values() if ms > within_ms)
             )
-        self._active = active
+        self._active = bool(assigned)
 
     def _handle(self, record: Any, delivery: Delivery, producer: Any, stop: threading.Event) -> None:
         try:

@@ -62,6 +62,10 @@ class ControlReader(Generic[M]):
                     continue
                 yield (record.key or b"").decode("utf-8", "replace"), message
 
+    def places(self) -> dict[int, int]:
+        """Partition -> offset up to which it has been read."""
+        return {tp.partition: self._consumer.position(tp) for tp in self._partitions}
+
     def close(self) -> None:
         """Close the connection."""
         self._consumer.close()

@@ -134,29 +134,35 @@ def test_from_kafka_to_the_receiver_once_per_key_through_failures_and_a_restart(
         "TOCSIN_NOTIFY__ROUTES": str(path),
     }
     settings, routes = read_settings(environment), read_routes(path)
-    receiver.answers = [503, 429]
     alert = "ab" * 16
     sent = [transition(alert=alert, number=number) for number in (2, 3, 3)] + [
         transition(alert=alert, number=4, page=False)
     ]
     producer = KafkaProducer(bootstrap_servers=kafka_address, acks="all")
-    for each in sent:
-        producer.send("alerts", key=alert.encode(), value=codec.encode(each), headers=codec.headers(each))
-    producer.send("alerts", key=b"x", value=b"{broken")
-    producer.flush()
-    for last in ([], [transition(alert=alert, number=5)]):
-        for each in last:
-            producer.send("alerts", key=alert.encode(), value=codec.encode(each), headers=codec.headers(each))
+
+    def produce(transitions: list[Transition]) -> None:
+        for each in transitions:
+            producer.send("alerts", key=each.alert.encode(), value=codec.encode(each), headers=codec.headers(each))
+        producer.send("alerts", key=b"x", value=b"{broken")
         producer.flush()
+
+    produce([transition(alert=alert, number=1)])
+    for last in ([], [transition(alert=alert, number=5)]):
+        produce(last)
         stop = threading.Event()
         thread = threading.Thread(target=run, args=(settings, routes, {}, WallClock(), stop))
         thread.start()
-        receiver.wait_for(2 + len(last))
+        receiver.wait_for(1 + 3 * bool(last))
+        if not last:
+            receiver.answers = [503, 429]
+            produce(sent)
+            receiver.wait_for(3)
         stop.set()
         thread.join(30)
         assert not thread.is_alive()
+    produce([transition(alert=alert, number=6, state="resolved")])  # other tests' sinks are told what burns
     producer.close()
-    assert [key for key, _, _ in receiver.accepted] == [f"{alert}/2", f"{alert}/3", f"{alert}/5"]
+    assert [key for key, _, _ in receiver.accepted] == [f"{alert}/{number}" for number in (1, 2, 3, 5)]
     with Redis.from_url(redis_url) as redis:
         assert redis.hget("sent:hook", alert) == b"5"
 

@@ -93,21 +93,30 @@ class Evaluation:
         self._drafts: list[Transition] = []
         self._steps = 0
         self._page = True
-        self._rules: dict[Rule, RuleSettings] = {}
-        self._least: tuple[int, int, int] = (1, 1, 1)
         self.use(rules)
 
     def use(self, rules: Rules) -> None:
         """From now on ring by these rules. Alerts that they would not have opened are forgotten, the others go on."""
-        self._rules = {"negative": rules.negative, "volume": rules.volume, "viral": rules.viral}
-        self._least = _least(self._rules)
+        self._rules = rules
+        self._least = rules.least
+        self._all_alike = rules.of(ALL) if not rules.entities and not rules.topics else None
+        self._own: dict[str, dict[Rule, RuleSettings]] = {}
         for series in [*self._states]:
             state = self._states[series]
             for rule, alert in state.alerts.items():
-                if alert.state != NONE and alert.peak < self._rules[rule].open_at(alert.window):
+                if alert.state != NONE and alert.peak < self._settings(series)[rule].open_at(alert.window):
                     alert.state, alert.ended_s = NONE, 0
             if series in self._book.open and not any(one.open for one in state.alerts.values()):
                 del self._book.open[series]
+
+    def _settings(self, series: str) -> dict[Rule, RuleSettings]:
+        """The rules as they hold for a series."""
+        if self._all_alike is not None:
+            return self._all_alike
+        own = self._own.get(series)
+        if own is None:
+            own = self._own[series] = self._rules.of(series)
+        return own
 
     @property
     def evaluated_until_s(self) -> int | None:
@@ -232,10 +241,11 @@ class Evaluation:
             return
         now = self._now(second)
         looks: Sequence[Look] | None = None
+        rules = self._settings(series)
         for rule, came in zip(DECIDED, (negatives, fresh, copies), strict=True):
             if (not came and rule not in state.alerts) or not _grown_up(rule, series, clock):
                 continue
-            settings = self._rules[rule]
+            settings = rules[rule]
             found = Strongest(None, 0, 0.0)
             if came and settings.enabled and windows.last_day(detector.COLUMN[rule]) >= settings.minimum:
                 if looks is None:
@@ -260,7 +270,7 @@ class Evaluation:
         found: Strongest,
     ) -> None:
         """Give the alert of this rule its S, and write down the steps that it takes."""
-        settings = self._rules[rule]
+        settings = self._settings(series)[rule]
         alert = state.alerts.get(rule)
         if alert is None:
             alert = Alert(rule)
@@ -310,7 +320,7 @@ class Evaluation:
         for rule, alert in state.alerts.items():
             if not alert.open:
                 continue
-            settings = self._rules[rule]
+            settings = self._settings(series)[rule]
             now = self._now(minute * 60)
             self._changed.add(series)
             test: Test | None = None
@@ -355,7 +365,7 @@ class Evaluation:
         test: Test | None,
     ) -> None:
         """A step becomes a transition."""
-        book, settings = self._book, self._rules[alert.rule]
+        book, settings = self._book, self._settings(series)[alert.rule]
         if any(one.open for one in state.alerts.values()):
             book.open[series] = group
         else:
@@ -368,11 +378,6 @@ class Evaluation:
         self._drafts.append(
             explain.draft(step, alert, series, group, name, test, state.windows, known, clock, settings)
         )
-
-
-def _least(rules: Mapping[Rule, RuleSettings]) -> tuple[int, int, int]:
-    """Fewest distinct texts, negative ones and copies with which any rule may ring."""
-    return rules["volume"].minimum, rules["negative"].minimum, rules["viral"].minimum
 
 
 def _grown_up(rule: Rule, series: str, clock: GroupClock) -> bool:

@@ -12,8 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contracts.errors import UserError
+from contracts.messages import Rule
+from contracts.series import entity_of, topic_of
 
 HOUR = 60
+OWN = ("entities", "topics")
 
 
 class RuleSettings(BaseModel):
@@ -57,13 +60,64 @@ class RuleSettings(BaseModel):
         return self.open if minutes <= HOUR else self.open_slow
 
 
+class Tuning(BaseModel):
+    """What one entity or topic has of its own.
+
+    Attributes:
+        enabled: whether anything rings for it.
+        sensitivity: by how much lower an S rings for it; one more rings ten times as often by chance.
+        minimum: fewest distinct texts that may ring, in place of each rule's own.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    enabled: bool = True
+    sensitivity: float = Field(default=0.0, ge=-10.0, le=5.0)
+    minimum: int | None = Field(default=None, ge=1)
+
+
 class Rules(BaseModel):
-    """All rules that look at single series."""
+    """All rules that look at single series, and what single entities and topics have of their own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     negative: RuleSettings = RuleSettings()
     volume: RuleSettings = RuleSettings(open=12.0, open_slow=12.0, close=8.0, minimum=8)
     viral: RuleSettings = RuleSettings(open=12.0, open_slow=12.0, close=8.0, minimum=20)
+    entities: dict[str, Tuning] = {}
+    topics: dict[str, Tuning] = {}
+
+    def of(self, series: str) -> dict[Rule, RuleSettings]:
+        """The rules as they hold for a series: an entity's topic is tuned as both are, the larger minimum holds."""
+        found: dict[Rule, RuleSettings] = {"negative": self.negative, "volume": self.volume, "viral": self.viral}
+        for name, tunings in ((entity_of(series), self.entities), (topic_of(series), self.topics)):
+            tuning = tunings.get(name) if name is not None else None
+            if tuning is not None:
+                found = {rule: tuned(settings, tuning) for rule, settings in found.items()}
+        return found
+
+    @property
+    def least(self) -> tuple[int, int, int]:
+        """Fewest distinct texts, negative ones and copies with which any rule may ring for anything."""
+        own = [one.minimum for one in (*self.entities.values(), *self.topics.values()) if one.minimum is not None]
+        return (
+            min(self.volume.minimum, *own, self.volume.minimum),
+            min(self.negative.minimum, *own, self.negative.minimum),
+            min(self.viral.minimum, *own, self.viral.minimum),
+        )
+
+
+def tuned(settings: RuleSettings, tuning: Tuning) -> RuleSettings:
+    """A rule as it holds for an entity or a topic."""
+    opens = max(1.0, settings.open - tuning.sensitivity)
+    slow = max(1.0, settings.open_slow - tuning.sensitivity)
+    return settings.model_copy(
+        update={
+            "enabled": settings.enabled and tuning.enabled,
+            "open": opens,
+            "open_slow": slow,
+            "close": min(settings.close, min(opens, slow) - 0.5),
+            "minimum": settings.minimum if tuning.minimum is None else tuning.minimum,
+        }
+    )
 
 
 def opens_text(rules: Rules) -> str:
@@ -99,7 +153,7 @@ def read_rules(path: Path) -> Rules:
         raise UserError(f"{path}:1: expected rules by name, such as `negative:`, found {type(content).__name__}")
     defaults = Rules()
     for name in Rules.model_fields:
-        if isinstance(content.get(name), dict):
+        if name not in OWN and isinstance(content.get(name), dict):
             content[name] = getattr(defaults, name).model_dump() | content[name]
     try:
         return Rules.model_validate(content)
@@ -114,7 +168,13 @@ def read_rules(path: Path) -> Rules:
 
 def _remedy(kind: str, message: str, place: list[str]) -> str:
     if kind == "extra_forbidden":
-        known = Rules.model_fields if len(place) == 1 else RuleSettings.model_fields
+        known = (
+            Rules.model_fields
+            if len(place) == 1
+            else Tuning.model_fields
+            if place[0] in OWN
+            else RuleSettings.model_fields
+        )
         return f"there is no such field; take it out, or use one of {', '.join(known)}"
     return message.removeprefix("Value error, ")
 

@@ -62,3 +62,32 @@ def test_a_missing_or_foreign_file_says_what_to_do(tmp_path: Path) -> None:
 def test_slow_windows_have_a_threshold_of_their_own() -> None:
     negative = Rules().negative
     assert [negative.open_at(minutes) for minutes in (5, 60, 360, 1440)] == [9.5, 9.5, 8.0, 8.0]
+
+
+def test_an_entity_and_a_topic_may_be_tuned(tmp_path: Path) -> None:
+    rules = read_rules(
+        written(
+            tmp_path,
+            "entities:\n  ftx: {sensitivity: 1.5, minimum: 6}\ntopics:\n  politics: {enabled: false, minimum: 9}\n",
+        )
+    )
+    base = Rules().negative
+    assert rules.of("entity:other")["negative"] == base
+    ftx = rules.of("entity:ftx")["negative"]
+    assert (ftx.open, ftx.open_slow, ftx.minimum) == (base.open - 1.5, base.open_slow - 1.5, 6)
+    assert ftx.close < ftx.open_slow
+    both = rules.of("entity:ftx/topic:politics")["negative"]
+    assert (both.open, both.minimum, both.enabled) == (base.open - 1.5, 9, False)
+    assert rules.least == (6, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("entities:\n  ftx:\n    sensitivty: 1\n", r"rules\.yaml:3: entities\.ftx\.sensitivty: .*sensitivity, minimum"),
+        ("topics:\n  politics: {sensitivity: 50}\n", r"rules\.yaml:2: topics\.politics\.sensitivity: .*less than"),
+    ],
+)
+def test_a_mistake_in_a_tuning_names_its_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        read_rules(written(tmp_path, text))

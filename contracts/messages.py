@@ -86,6 +86,9 @@ class MentionScore(BaseModel):
     relevance: int = Field(ge=0, le=100)
     session: str = "global"
     sentiment: dict[Sentiment, Probability]
+    from_text: bool = Field(
+        default=False, description="true where the mention was not read and has only the document's own sentiment"
+    )
 
 
 class Score(Message):

@@ -110,9 +110,10 @@ def _written(record: Record, document: Document, result: Scored, queue_ms: int) 
     mentions = (
         [
             MentionScore.model_validate(
-                m.model_dump(include={"entity", "relevance", "session"}) | {"sentiment": _rounded(sentiment)}
+                m.model_dump(include={"entity", "relevance", "session"})
+                | {"sentiment": _rounded(sentiment), "from_text": from_text}
             )
-            for m, sentiment in zip(document.mentions, result.mentions, strict=True)
+            for m, sentiment, from_text in zip(document.mentions, result.mentions, result.from_text, strict=True)
         ]
         if result.reason is None
         else []

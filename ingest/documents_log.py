@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -11,9 +12,34 @@ from kafka.errors import KafkaError, RetriableError
 
 from contracts.codec import SOURCE_HEADER
 from contracts.errors import Unavailable, UserError
-from contracts.topics import DOCUMENTS
+from contracts.messages import SourceHeartbeat
+from contracts.topics import DOCUMENTS, SOURCES
+from stream.control import ControlReader
 
 log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def answering(what: str) -> Iterator[None]:
+    """Turns what a Kafka that is away raises into Unavailable."""
+    try:
+        yield
+    except KafkaError as error:
+        raise Unavailable(f"Kafka {what}: {error or type(error).__name__}") from error
+
+
+def heard_of(bootstrap: str) -> set[str]:
+    """Every source that ever said in `sources` that it is there.
+
+    Raises:
+        Unavailable: Kafka does not answer.
+    """
+    with answering("does not say which sources there were"):
+        reader = ControlReader(bootstrap, SOURCES.name, SourceHeartbeat)
+        try:
+            return {source for source, _ in reader.to_end()}
+        finally:
+            reader.close()
 
 
 class DocumentsLog:
@@ -27,15 +53,16 @@ class DocumentsLog:
     def __init__(self, bootstrap: str, scorer_group: str) -> None:
         addresses = bootstrap.split(",")
         self._group = scorer_group
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=addresses,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=5_000,
-            allow_auto_create_topics=False,
-        )
-        self._admin = KafkaAdminClient(bootstrap_servers=addresses)
-        numbers = self._consumer.partitions_for_topic(DOCUMENTS.name)
+        with answering("does not answer"):
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=addresses,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_poll_records=5_000,
+                allow_auto_create_topics=False,
+            )
+            self._admin = KafkaAdminClient(bootstrap_servers=addresses)
+            numbers = self._consumer.partitions_for_topic(DOCUMENTS.name)
         if not numbers:
             raise UserError(f"Kafka has no topic {DOCUMENTS.name!r}; `tocsin topics apply` creates it")
         self._partitions = [TopicPartition(DOCUMENTS.name, number) for number in sorted(numbers)]
@@ -67,6 +94,10 @@ class DocumentsLog:
             source -> document ids that say in their header that they came through it, and the end offset of every partition
             as it was before reading.
         """
+        with answering("does not say what was published"):
+            return self._sent_since(starts)
+
+    def _sent_since(self, starts: Mapping[str, Mapping[int, int]]) -> tuple[dict[str, set[str]], dict[int, int]]:
         now = self.ends()
         lowest = {
             number: min((each.get(number, 0) for each in starts.values()), default=end) for number, end in now.items()

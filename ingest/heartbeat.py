@@ -12,7 +12,14 @@ from ingest.survey import Survey
 
 
 def heartbeat(
-    spec: ReplaySource, survey: Survey, cursor: Cursor, recent: Iterable[int], now_ms: int, *, alive: bool
+    spec: ReplaySource,
+    survey: Survey,
+    cursor: Cursor,
+    recent: Iterable[int],
+    now_ms: int,
+    *,
+    alive: bool,
+    why: str = "",
 ) -> SourceHeartbeat:
     """The heartbeat of a source.
 
@@ -22,7 +29,8 @@ def heartbeat(
         cursor: where it is; its `event_ms` and `ends` are the promise.
         recent: event times of what it published last.
         now_ms: wall time.
-        alive: False when it stops in good order.
+        alive: False when it stops in good order, or is paused.
+        why: why it is paused.
     """
     hour_ago_ms = cursor.event_ms - HOUR_MS
     return SourceHeartbeat(
@@ -36,6 +44,7 @@ def heartbeat(
         cursor_age_ms=max(0, now_ms - cursor.moved_ms) if cursor.moved_ms else 0,
         event_ms=cursor.event_ms,
         ends=cursor.ends,
+        why=why,
         replay=Replay(
             start_ms=survey.start_ms,
             end_ms=survey.end_ms,

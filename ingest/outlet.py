@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import structlog
-from kafka.errors import KafkaError
 
 from contracts.clock import Clock
 from contracts.errors import Unavailable
-from contracts.messages import SourceHeartbeat
-from contracts.topics import SOURCES
-from ingest.documents_log import DocumentsLog
+from ingest.documents_log import DocumentsLog, heard_of
 from ingest.publisher import Publisher
-from stream.control import ControlReader
 
 SETTLE_S = 0.5  # what a killed process, or this one before Kafka went away, had handed to the network arrives meanwhile
 log = structlog.get_logger(__name__)
@@ -65,9 +61,9 @@ class Outlet:
         try:
             self._log = DocumentsLog(self._bootstrap, self._group)
             self._publisher = Publisher(self._bootstrap, self._delivery_s)
-        except (KafkaError, OSError) as error:
+        except Unavailable:
             self.drop()
-            raise Unavailable(f"Kafka does not answer: {error}") from error
+            raise
         self.epoch += 1
         if self.epoch > 1:
             log.info("Kafka answers again")
@@ -99,16 +95,16 @@ class Outlet:
         self._clock.sleep(SETTLE_S)
         try:
             if self._heard is None and None in starts.values():
-                self._heard = self._hear()
+                self._heard = heard_of(self._bootstrap)
             known = {
                 source: start or {}
                 for source, start in starts.items()
                 if start is not None or source in (self._heard or ())
             }
             sent, self.ends = self._log.sent_since(known)
-        except KafkaError as error:
+        except Unavailable:
             self.drop()
-            raise Unavailable(f"Kafka does not say what was published: {error}") from error
+            raise
         return {source: sent.get(source, set()) for source in starts}
 
     def flush(self) -> None:
@@ -122,10 +118,3 @@ class Outlet:
         except Unavailable:
             self.drop()
             raise
-
-    def _hear(self) -> set[str]:
-        reader = ControlReader(self._bootstrap, SOURCES.name, SourceHeartbeat)
-        try:
-            return {source for source, _ in reader.to_end()}
-        finally:
-            reader.close()

@@ -34,7 +34,15 @@ class Publisher:
 
     def __init__(self, bootstrap: str, delivery_s: float) -> None:
         self._delivery_s = delivery_s
-        self._producer = KafkaProducer(
+        try:
+            self._producer = self._connected(bootstrap, delivery_s)
+        except KafkaError as error:
+            raise Unavailable(f"Kafka does not answer: {error or type(error).__name__}") from error
+        self._waiting: list[Any] = []
+
+    @staticmethod
+    def _connected(bootstrap: str, delivery_s: float) -> Any:
+        return KafkaProducer(
             bootstrap_servers=bootstrap.split(","),
             acks="all",
             enable_idempotence=True,
@@ -46,7 +54,6 @@ class Publisher:
             batch_size=128 * 1024,
             linger_ms=5,
         )
-        self._waiting: list[Any] = []
 
     def document(self, document: Document, hops: dict[str, int], source: str = "") -> None:
         """Send a document; `flush` tells whether it arrived.

@@ -38,6 +38,7 @@ from ingest.replay import read_rows
 from ingest.schedule import Pace
 from ingest.source_kinds import ReplaySource
 from ingest.survey import Survey, survey
+from stream.dead_letters import DeadLetterLimit
 
 BATCH_ROWS = 250
 IDLE_S = 0.05  # between two looks at the clock while nothing is due
@@ -76,6 +77,8 @@ class SourceLoop:
     _unsaved: set[str] = field(init=False)
     _recent: deque[int] = field(init=False)
     _rows_at_start: int = field(init=False, default=0)
+    _limit: DeadLetterLimit = field(init=False)
+    _why: str = field(init=False, default="")
     _beaten_ms: int = field(init=False, default=0)
 
     def run(self, stop: threading.Event) -> None:
@@ -114,6 +117,7 @@ class SourceLoop:
                     break
                 self._publish(batch)
                 self._beat_if_due()
+                self._pause_if_rotten(stop)
             if not stop.is_set():
                 self._finish(stop)
             self._beat(alive=False)
@@ -139,6 +143,7 @@ class SourceLoop:
         schedule = self.spec.schedule(self._survey.start_ms)
         self._pace = Pace.resumed(schedule, self._cursor.event_ms, self.clock.wall_ms())
         self._recent = deque(maxlen=RECENT_ITEMS)
+        self._limit = DeadLetterLimit(self.settings.dead_letter_ratio)
         log.info(
             "owning the source", source=self.spec.name, line=self._cursor.line, read_back=len(self._unsaved),
             rows=self._survey.rows,
@@ -230,6 +235,25 @@ class SourceLoop:
         metrics.STAGE_MESSAGES.labels(STAGE, "dead").inc(len(dead))
         for letter in dead:
             metrics.DEAD_LETTERS.labels(STAGE, letter.rejected.reason).inc()
+        for number in range(rows):
+            self._limit.add(dead=number < len(dead))
+
+    def _pause_if_rotten(self, stop: threading.Event) -> None:
+        """Too many dead rows: say so and wait, so that a wrong map does not drain a file into dead letters."""
+        if not self._limit.exceeded:
+            return
+        minutes = self.settings.pause_s / 60
+        self._why = (
+            f"paused: {self._limit.dead} of its last {self._limit.window} rows could not be used. `tocsin dead-letters list "
+            f"--source {self.spec.name}` shows why; it goes on in {minutes:.0f} minutes, or at a restart"
+        )
+        log.error("the source is paused", source=self.spec.name, why=self._why)
+        self._beat(alive=False)
+        until_ms = self.clock.wall_ms() + int(self.settings.pause_s * 1000)
+        while not stop.is_set() and self.clock.wall_ms() < until_ms:
+            self.clock.sleep(IDLE_S)
+            self._beat_if_due()
+        self._why, self._limit = "", DeadLetterLimit(self.settings.dead_letter_ratio)
 
     def _move_on(self, batch: Sequence[Due], published: Sequence[int], ends: dict[int, int]) -> None:
         now_ms = self.clock.wall_ms()
@@ -278,7 +302,7 @@ class SourceLoop:
     def _beat_if_due(self, every_s: float | None = None) -> None:
         now_ms = self.clock.wall_ms()
         if now_ms - self._beaten_ms >= (every_s or self.settings.heartbeat_s) * 1000:
-            self._beat(alive=True)
+            self._beat(alive=not self._why)
         elif now_ms - self._beaten_ms >= self.settings.lease_s * 300:
             self.store.renew()
 
@@ -288,7 +312,9 @@ class SourceLoop:
         self.store.renew()
         self._advance(now_ms)
         self.store.save(self._cursor, {})
-        self._publisher.heartbeat(heartbeat(self.spec, self._survey, self._cursor, self._recent, now_ms, alive=alive))
+        self._publisher.heartbeat(
+            heartbeat(self.spec, self._survey, self._cursor, self._recent, now_ms, alive=alive, why=self._why)
+        )
         self._publisher.flush()
         self._beaten_ms = now_ms
         metrics.SOURCE_ALIVE.labels(self.spec.name).set(alive)

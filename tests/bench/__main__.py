@@ -16,6 +16,7 @@ STREAM = HERE.parents[1] / "tocsin" / "streams"
 MEASUREMENTS: dict[str, list[str]] = {
     "inference": ["inference_speed.py"],
     "ingest": ["ingest_speed.py"],
+    "live": ["live_speed.py"],
     "detector": ["detector_speed.py"],
     "desk": ["desk_projection.py"],
     "flow": ["flow_speed.py"],

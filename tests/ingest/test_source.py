@@ -160,3 +160,18 @@ def test_another_file_under_the_same_name_is_refused_in_one_line(ingest: Ingest)
     assert ingest.process.wait(timeout=60) == 2
     assert "give the source another name" in ingest.log().splitlines()[-1]
     assert "Traceback" not in ingest.log()
+
+
+def test_a_file_that_is_mostly_rubbish_is_paused_and_says_why(ingest: Ingest) -> None:
+    rows = "".join(f"soon,headline {number}\n" for number in range(1_500))
+    (ingest.folder / "rotten.csv").write_text(f"when,headline\n2022-11-08,good\n{rows}2022-11-09,the end\n")
+    ingest.sources(_source("rotten"))
+    ingest.start()
+    ingest.until(lambda: any(beat.why for beat in ingest.heartbeats()))
+    beats = len(ingest.heartbeats())
+    ingest.until(lambda: len(ingest.heartbeats()) >= beats + 3)
+    last = ingest.heartbeats()[-1]
+    assert not last.alive
+    assert "tocsin dead-letters list --source rotten" in last.why
+    assert len(ingest.dead_letters()) <= 1_250, "the rest of the file is not drained"
+    assert ingest.published() == 1

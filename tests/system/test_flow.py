@@ -185,7 +185,7 @@ def test_a_dead_document_can_be_seen_and_replayed(flow: Flow) -> None:
     assert replayed.returncode == 0, replayed.stderr
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        again = tocsin("dead-letters", "list", "--json", "--reason", "schema", "--kafka", flow.kafka)
+        again = tocsin("dead-letters", "list", "--json", "--all", "--reason", "schema", "--kafka", flow.kafka)
         if len(again.stdout.splitlines()) == 3:
             break
     assert len(again.stdout.splitlines()) == 3, "it is still broken, so it dies again, at a new place"

@@ -31,8 +31,8 @@ test: test-env train-env  ## Set up, check style, types and import direction, ru
 bench: test-env  ## Measure what the README claims
 	$(SERVE) tests/bench
 
-chaos: test-env  ## Kill every process for three minutes and count what was lost
-	$(SERVE) tests/bench/chaos
+chaos: test-env  ## Kill every process for three minutes and count what was lost (FULL=1 for an hour, SEED=n)
+	$(SERVE) tests/bench/chaos $(if $(SEED),--seed $(SEED)) $(if $(FULL),--full)
 
 env: .venv/serve.lock  ## Set up what runs Tocsin (.venv)
 

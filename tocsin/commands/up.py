@@ -29,6 +29,9 @@ def up(
     ] = ports.BASE,
     scorers: Annotated[int, typer.Option("--scorers", min=1, max=26, help="Processes that score.")] = 1,
     aggregators: Annotated[int, typer.Option("--aggregators", min=1, max=26, help="Processes that count.")] = 1,
+    standbys: Annotated[
+        int, typer.Option("--standbys", min=0, max=3, help="Processes that wait behind evaluator and notify.")
+    ] = 0,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay, and stop everything on Ctrl-C.")] = False,
 ) -> None:
     """Start Kafka, Redis, every stage and the desk on this machine.
@@ -45,6 +48,7 @@ def up(
         port_base=port_base,
         scorers=scorers,
         aggregators=aggregators,
+        standbys=standbys,
     )
     console, clock = Console(stderr=True), WallClock()
     with ends_like_ctrl_c():

@@ -49,6 +49,7 @@ class Options:
         port_base: first of the ports; 0 = any free ones.
         scorers: processes that score.
         aggregators: processes that count.
+        standbys: processes that wait behind the evaluator, and as many beside notify.
         settings: further environment variables for every stage, `TOCSIN_...`.
     """
 
@@ -59,6 +60,7 @@ class Options:
     port_base: int = ports.BASE
     scorers: int = 1
     aggregators: int = 1
+    standbys: int = 0
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -100,7 +102,7 @@ def up(options: Options, topic_settings: Kafka, clock: Clock, say: Say) -> State
 
 def _start(home: Home, config: Path, options: Options, topic_settings: Kafka, clock: Clock, say: Say) -> State:
     say("checking the machine")
-    slots = stages.slots(options.scorers, options.aggregators)
+    slots = stages.slots(options.scorers, options.aggregators, options.standbys)
     plan = ports_of(options, slots)
     checks.demand([checks.disk(home.path), checks.memory(), *(checks.free_port(what, plan[what]) for what in plan)])
     addresses = Addresses(

@@ -10,9 +10,10 @@ from pathlib import Path
 from tocsin.stack.programs import Program
 from tocsin.stack.state import Home, Process
 
-# The order of the flow; `scorer` and `aggregator` may run several times.
+# The order of the flow; `scorer` and `aggregator` may run several times, `evaluator` and `notify` may have standbys.
 STAGES = ("ingest", "scorer", "aggregator", "evaluator", "notify", "desk")
 SCALED = ("scorer", "aggregator")
+STOOD_BY = ("evaluator", "notify")
 CONFIG_FILES = ("sources.yaml", "watchlist.yaml", "rules.yaml", "routes.yaml")
 # A Faust worker finishes its batch and commits in two seconds; a hung one is killed after this.
 GRACE_S = 15
@@ -27,13 +28,13 @@ class Slot:
 
     @property
     def name(self) -> str:
-        """`scorer-a`, `scorer-b`; a stage that runs once is called by its own name."""
-        return f"{self.stage}-{self.slot}" if self.stage in SCALED else self.stage
+        """`scorer-a`, `scorer-b`; a stage that runs once is called by its own name, its standby `evaluator-b`."""
+        return f"{self.stage}-{self.slot}" if self.stage in SCALED or self.slot != "a" else self.stage
 
 
-def slots(scorers: int, aggregators: int) -> list[Slot]:
+def slots(scorers: int, aggregators: int, standbys: int = 0) -> list[Slot]:
     """The processes to run, in the order of the flow."""
-    counts = {"scorer": scorers, "aggregator": aggregators}
+    counts = {"scorer": scorers, "aggregator": aggregators} | dict.fromkeys(STOOD_BY, 1 + standbys)
     return [Slot(stage, letter) for stage in STAGES for letter in string.ascii_lowercase[: counts.get(stage, 1)]]
 
 

@@ -1,18 +1,20 @@
 """`make chaos`: the real flow under kill -9 of everything, judged against an independent count and an undisturbed run.
 
-    python tests/bench/chaos --documents 30000 --seed 1 [--seconds 90] [--keep FOLDER]
+    python tests/bench/chaos --documents 30000 --seed 1 [--seconds 90] [--keep FOLDER] [--full]
+    python tests/bench/chaos --documents 8000 --provoke gate        the fault that a rule is there for
+    python tests/bench/chaos --documents 8000 --switch-off gate     the same without the rule: it must fail
 
 1. A made-up world (`world`) is replayed through a real stack while its processes, Redis and the broker are killed at seeded
-   times.
+   times (`faults`).
 2. The judge (`judge`) counts the log once by itself: per series and minute, lost must be 0 and double must be 0.
 3. The same log is copied record by record into a second, undisturbed stack: the alerts must be the same.
+4. Without a rule of the protocol (`switches`) a run must fail: the proof that it can.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import shutil
 import sys
 import tempfile
@@ -25,32 +27,29 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import faults
 import judge
+from faults import Fault, Saboteur
 from flow import Flow
 from world import START_MS, World
 
-VICTIMS = ("scorer-a", "scorer-b", "aggregator-a", "aggregator-b", "evaluator", "ingest", "notify", "desk")
-STORES = ("redis", "kafka")
+RULES = tuple(faults.PROVOKED)
 console = Console()
 
 
-def schedule(seed: int, seconds: float) -> list[tuple[float, str]]:
-    """When what is killed: every stage at least once, Redis twice, the broker once, the rest at random."""
-    rng = random.Random(seed)
-    names = [*VICTIMS, "redis", "redis", "kafka", *rng.choices(VICTIMS[:5], k=max(0, int(seconds / 6)))]
-    rng.shuffle(names)
-    return sorted((rng.uniform(2, seconds), name) for name in names)
-
-
-def disturb(flow: Flow, seed: int, seconds: float) -> list[tuple[float, str]]:
-    """Kill by the schedule; returns what was really killed."""
+def disturb(flow: Flow, schedule: list[Fault]) -> list[Fault]:
+    """Do what the schedule says; returns what was really done."""
     began = time.monotonic()
+    saboteur = Saboteur(flow)
+    saboteur.watch()
     done = []
-    for due, name in schedule(seed, seconds):
-        time.sleep(max(0.0, began + due - time.monotonic()))
-        if flow.kill(name):
-            done.append((round(time.monotonic() - began, 1), name))
-            console.print(f"  {done[-1][0]:6.1f} s  kill -9 {name}")
+    for fault in schedule:
+        time.sleep(max(0.0, began + fault.due_s - time.monotonic()))
+        at_s = time.monotonic() - began
+        if saboteur.do(fault):
+            done.append(fault)
+            console.print(f"  {at_s:6.1f} s  {'kill -9 ' + fault.whom if fault.what == 'kill' else fault}")
+    saboteur.end()
     return done
 
 
@@ -96,15 +95,28 @@ def main() -> int:
     parser.add_argument("--documents", type=int, default=30_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=75.0, help="how long things are killed")
+    parser.add_argument("--full", action="store_true", help="300,000 documents, all faults, standbys")
+    rule = parser.add_mutually_exclusive_group()
+    rule.add_argument("--provoke", choices=RULES, help="only the faults that this rule is there for")
+    rule.add_argument("--switch-off", choices=RULES, help="the same faults without the rule: the run must fail")
+    parser.add_argument("--limit", type=float, default=240.0, help="seconds after which a run that hangs has failed")
     parser.add_argument("--keep", type=Path, help="work here and keep everything")
     arguments = parser.parse_args()
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
+    if arguments.full:
+        arguments.documents, arguments.seconds, arguments.limit = 300_000, 600.0, 1800.0
     world = World(arguments.seed, arguments.documents)
-    disturbed, calm = Flow(folder / "disturbed"), Flow(folder / "calm", 1, 1)
+    provoked = arguments.provoke or arguments.switch_off
+    workers = 3 if arguments.full else 1 if provoked else 2
+    standbys = int(arguments.full or provoked == "fencing")
+    disturbed = Flow(folder / "disturbed", workers, workers, standbys, arguments.switch_off or "")
+    calm = Flow(folder / "calm", 1, 1)
     began = time.monotonic()
     good = False
     try:
         good = _run(world, disturbed, calm, arguments)
+    except (TimeoutError, AssertionError) as error:
+        console.print(f"[red]failed:[/red] {error}", highlight=False)
     finally:
         disturbed.down()
         calm.down()
@@ -126,12 +138,20 @@ def _configure(flow: Flow, world: World, *, fed: bool) -> None:
 
 def _run(world: World, disturbed: Flow, calm: Flow, arguments: argparse.Namespace) -> bool:
     _configure(disturbed, world, fed=True)
-    console.print(f"[bold]{world.documents} documents, seed {world.seed}, killed for {arguments.seconds:.0f} s")
+    provoked = arguments.provoke or arguments.switch_off
+    if provoked:
+        schedule = faults.PROVOKED[provoked]
+        console.print(f"[bold]{world.documents} documents, seed {world.seed}, what {provoked} is there for")
+    else:
+        schedule = (faults.full if arguments.full else faults.usual)(world.seed, arguments.seconds)
+        console.print(f"[bold]{world.documents} documents, seed {world.seed}, disturbed for {arguments.seconds:.0f} s")
+    if arguments.switch_off:
+        console.print(f"[bold red]the rule {arguments.switch_off} is switched off: this run must fail")
     disturbed.up()
-    kills = disturb(disturbed, world.seed, arguments.seconds)
-    heartbeat = finished(disturbed, 240)
+    kills = disturb(disturbed, schedule)
+    heartbeat = finished(disturbed, arguments.limit)
     end_s = int(str(heartbeat["event_ms"])) // 1000 - 1
-    waited = disturbed.wait_evaluated(end_s, 240, "the disturbed run")
+    waited = disturbed.wait_evaluated(end_s, arguments.limit, "the disturbed run")
     console.print(f"evaluated {waited:.0f} s after the last document was published")
     verdict = judge.compare(disturbed.kafka, disturbed.redis)
     rang = judge.alerts(disturbed.kafka)
@@ -139,7 +159,7 @@ def _run(world: World, disturbed: Flow, calm: Flow, arguments: argparse.Namespac
     _configure(calm, world, fed=False)
     calm.up()
     copied = copy_log(disturbed.kafka, calm.kafka)
-    calm.wait_evaluated(end_s, 240, "the undisturbed run")
+    calm.wait_evaluated(end_s, arguments.limit, "the undisturbed run")
     calm_verdict = judge.compare(calm.kafka, calm.redis)
     calm_rang = judge.alerts(calm.kafka)
 
@@ -153,7 +173,7 @@ def _run(world: World, disturbed: Flow, calm: Flow, arguments: argparse.Namespac
     table.add_row("alerts", str(len(rang)), str(len(calm_rang)))
     table.add_row("alerts that differ", str(len(different)), "")
     table.add_row("left firing", str(len(open_at_end)), "")
-    table.add_row("kills", str(len(kills)), "0")
+    table.add_row("faults", str(len(kills)), "0")
     console.print(table)
     for line in verdict.examples + calm_verdict.examples:
         console.print(f"  {line}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import xmlrpc.client
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 TOCSIN = [sys.executable, "-m", "tocsin"]
+SWITCHES = Path(__file__).parent / "switches"
+MARKER = "this-is-a-chaos-run"  # switches/sitecustomize.py looks for it
 
 
 @dataclass(slots=True)
@@ -25,11 +30,15 @@ class Flow:
         folder: its configuration; the home is the folder `home` in it.
         scorers: processes that score.
         aggregators: processes that count.
+        standbys: processes behind evaluator and notify.
+        switched_off: a rule of the protocol that its processes do not keep.
     """
 
     folder: Path
     scorers: int = 2
     aggregators: int = 2
+    standbys: int = 0
+    switched_off: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -49,9 +58,16 @@ class Flow:
 
     def up(self) -> None:
         """Start it; raises with what it said when it does not start."""
+        if self.switched_off:
+            from tocsin.stack.state import Home
+
+            Home(self.home.resolve()).make()
+            (self.home / MARKER).touch()
+            self.environment |= {"TOCSIN_CHAOS__SWITCH_OFF": self.switched_off, "PYTHONPATH": str(SWITCHES)}
         done = self._run(
             "up", "--config", str(self.folder), "--home", str(self.home), "--port-base", "0",
             "--scorers", str(self.scorers), "--aggregators", str(self.aggregators),
+            "--standbys", str(self.standbys),
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"the stack did not start: {done.stderr}")
@@ -92,6 +108,35 @@ class Flow:
             return False
         os.kill(pid, signal.SIGKILL)
         return True
+
+    def change(self, name: str, *, start: bool) -> bool:
+        """Start or stop one process through the supervisor; False when it was so already."""
+        from tocsin.stack.processes import STAGES, Supervisor
+        from tocsin.stack.state import Home
+
+        supervisor = Supervisor(Home(self.home))
+        try:
+            supervisor._call("startProcess" if start else "stopProcess", f"{STAGES}:{name}", False)
+        except xmlrpc.client.Fault:
+            return False
+        finally:
+            supervisor.close()
+        return True
+
+    @contextlib.contextmanager
+    def killed(self, name: str) -> Iterator[bool]:
+        """kill -9; while this lasts, nobody restarts it. False when it was not running just then."""
+        pid = self.pids().get(name, 0)
+        supervisor = int(self._state()["supervisor_pid"])
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                while "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
+                    time.sleep(0.01)
+            yield bool(pid)
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
 
     def evaluated_s(self) -> int:
         """Event time that has been evaluated, seconds; 0 while Redis is away."""

@@ -1,0 +1,82 @@
+"""The watermark never runs back while counting goes forward, and never beyond what is still to come."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.watermark import Progress, replay_watermark_s, wall_watermark_s
+from contracts.messages import Replay, SourceHeartbeat
+
+# Per partition: what each document adds to its visible time, milliseconds.
+LOGS = st.lists(st.lists(st.integers(0, 5_000), max_size=8), min_size=1, max_size=3)
+BEGIN_MS = 1_000_000
+
+
+def visible(steps: list[int]) -> list[int]:
+    times, at = [], BEGIN_MS
+    for step in steps:
+        at += step
+        times.append(at)
+    return times
+
+
+def progress(logs: list[list[int]], counted: list[int], asked_ms: int, ends: list[int] | None = None) -> Progress:
+    some = {p: logs[p][: counted[p]] for p in range(len(logs)) if counted[p]}
+    return Progress(
+        marks={p: len(times) - 1 for p, times in some.items()},
+        seen={p: times[-1] for p, times in some.items()},
+        appended={p: times[-1] for p, times in some.items()},
+        ends=dict(enumerate(ends if ends is not None else [len(times) for times in logs])),
+        asked_ms=asked_ms,
+    )
+
+
+def promise(logs: list[list[int]], published: list[int]) -> SourceHeartbeat:
+    """A source's heartbeat after it has published that many of each partition: what is still to come is later."""
+    left = [times[n] for times, n in zip(logs, published, strict=True) if n < len(times)]
+    end = max((times[-1] for times in logs if times), default=BEGIN_MS) + 60_000
+    return SourceHeartbeat(
+        source="r", kind="replay", alive=True, at_ms=end, event_ms=min(left, default=end),
+        ends=dict(enumerate(published)), replay=Replay(start_ms=BEGIN_MS, end_ms=end),
+    )  # fmt: skip
+
+
+@given(LOGS, st.data())
+def test_it_never_runs_back_and_never_passes_what_is_still_to_come(steps: list[list[int]], data: st.DataObject) -> None:
+    logs = [visible(each) for each in steps]
+    counted = [0] * len(logs)
+    published = [0] * len(logs)
+    asked_ms = BEGIN_MS
+    last_wall = last_replay = -1
+    while counted != [len(times) for times in logs]:
+        p = data.draw(st.sampled_from([p for p, times in enumerate(logs) if counted[p] < len(times)]))
+        if data.draw(st.booleans()):
+            published[p] = min(published[p] + 1, len(logs[p]))
+        if counted[p] < published[p]:
+            counted[p] += 1
+        # On the wall clock a document is visible when it is appended, so what is asked for now lies before what will come.
+        asked_ms = max([asked_ms, *(logs[q][n - 1] for q, n in enumerate(published) if n)])
+        coming = [logs[q][n] for q, n in enumerate(counted) if n < len(logs[q])]
+        wall = wall_watermark_s(progress(logs, counted, asked_ms, published))
+        if wall is not None:
+            assert wall >= last_wall
+            uncounted = [logs[q][n] for q, n in enumerate(counted) if n < published[q]]
+            assert all(wall < at // 1000 for at in uncounted), "what is published and not counted is later"
+            last_wall = wall
+        replay = replay_watermark_s(progress(logs, counted, asked_ms, published), [promise(logs, published)])
+        if replay is not None:
+            assert all(replay < at // 1000 for at in coming), "what will still be counted is later"
+            last_replay = max(last_replay, replay)
+
+
+@given(LOGS, st.data())
+def test_counting_more_never_takes_it_back(steps: list[list[int]], data: st.DataObject) -> None:
+    logs = [visible(each) for each in steps]
+    few = [data.draw(st.integers(0, len(times))) for times in logs]
+    many = [data.draw(st.integers(n, len(times))) for n, times in zip(few, logs, strict=True)]
+    asked_ms = max([BEGIN_MS, *(times[-1] for times in logs if times)])
+    beats = [promise(logs, [len(times) for times in logs])]
+    for watermark in (wall_watermark_s, lambda found: replay_watermark_s(found, beats)):
+        before, after = watermark(progress(logs, few, asked_ms)), watermark(progress(logs, many, asked_ms))
+        assert before is None or (after is not None and after >= before)

@@ -49,7 +49,7 @@ _QUOTES = {
 _WIDTHS = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
 _FOLD = _QUOTES | _WIDTHS
 _SLUG = re.compile(r"[^a-z0-9_.-]+")
-_LEGAL = re.compile(r",? (?:Inc|Corp|Corporation|Co|Company|plc|PLC|Ltd|Limited|AG|SE|SA|NV|ASA|Holdings?|Group)\b")
+_LEGAL = re.compile(r",? (?:Inc|Corp|Corporation|Co|plc|PLC|Ltd|Limited|AG|SE|SA|NV|ASA|Holdings)\b")
 _WORD_AFTER = re.compile(r" ([A-Z][a-z][\w'-]*)")
 _WORD_BEFORE = re.compile(r"(?<=[a-z0-9,;:] )([A-Z][a-z][\w-]*) $")
 _TITLES = frozenset(

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("tocsin.commands.topics", "Create and check the Kafka topics."),
     "routes": ("tocsin.commands.routes", "See who would get an alert, and why."),
     "sinks": ("tocsin.commands.sinks", "Send a marked test to a sink."),
+    "entities": ("tocsin.commands.entities", "Show who is watched, and what is found in a text."),
     "sources": ("tocsin.commands.sources", "Check, list, add and test what sources.yaml names."),
     "dead-letters": ("tocsin.commands.dead_letters", "List, show, fix, replay and drop what could not be used."),
     "version": ("tocsin.commands.version", "Print the version."),

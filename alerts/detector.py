@@ -40,6 +40,7 @@ TOPICS = len(get_args(Topic))
 LONG = (360, 1440)
 ALL_WINDOWS = (*SHORT, *LONG)
 SPARSE_TEXTS = 2.0  # a long window is for series that expect fewer texts in it
+BUSY_TEXTS = 400.0  # of a week's memory: 2 in 6 hours are a seventh of it
 LONG_TRUST = 3.0  # a long window is looked at once the baseline rests on this many times its span
 # Beyond these the count adds no evidence: real volumes burst, those of series that are seldom written about most of all. At
 # the cap a share of p 0.01 is still needed to ring in an hour's window, of 0.1 in 6 hours', of 0.3 in a day's.
@@ -49,7 +50,7 @@ COLUMN: dict[Rule, int] = {"negative": 1, "volume": 0, "viral": 2}
 # A window of 6 hours is looked at afresh 4 times a day and one of 24 hours once, one of 5 minutes 288 times: the same p
 # stands for so many fewer false alarms a day.
 CREDIT = {5: 0.0, 15: 0.0, 60: 0.0, 360: log10(72), 1440: log10(288)}
-ESCAPED = 0.08  # of the copies, how many pass for distinct texts
+ESCAPED = 0.11  # of the copies, how many pass for distinct texts at most (8 % on average)
 SHARE_NORMAL = 2.0  # -log10 p_share below which a share counts as normal
 VIRAL_COPIES = 3  # copies per distinct text that make a flood of one of many
 LATE_TESTED_MINUTES = 60
@@ -117,13 +118,13 @@ def look(windows: Windows, known: Known, clock: GroupClock, end: int, least: Seq
         least: fewest distinct texts, negative ones and copies of which one must be there, or no rule can ring.
     """
     now = windows.now
-    last, begins = spans(end, now)
+    # A series of so many texts expects too many for a long window, whatever it holds: the day's buckets stay unread.
+    sizes = ALL_WINDOWS if end == now and known.texts < BUSY_TEXTS else SHORT
+    last, begins = spans(end, now, sizes)
     ends = clock.at(last)
     looks: list[Look] = []
     texts, negatives, copies = least
-    for minutes, begin, counts in zip(
-        ALL_WINDOWS if end == now else SHORT, begins, windows.sums(begins, last), strict=False
-    ):
+    for minutes, begin, counts in zip(sizes, begins, windows.sums(begins, last), strict=True):
         if counts[1] < negatives and counts[0] < texts and counts[2] < copies:
             continue
         ticks = ends - clock.at(begin - 1)
@@ -257,10 +258,10 @@ def repeats(copies: int) -> float:
     """How many distinct texts may be one story over again where there are copies.
 
     Copies begin when a story has filled its places for distinct texts, all but the first of which repeat it, and some
-    escape the clustering: their number is taken at the upper end of its Poisson spread (99 %).
+    escape the clustering: their number is taken two standard deviations of its Poisson spread above its mean.
     """
     escaped = ESCAPED * copies
-    return DISTINCT_POSITIONS - 1 + escaped + 2.33 * sqrt(escaped)
+    return DISTINCT_POSITIONS - 1 + escaped + 2.0 * sqrt(escaped)
 
 
 def slices_of(series: str) -> int:

@@ -247,7 +247,7 @@ class Evaluation:
                 continue
             settings = rules[rule]
             found = Strongest(None, 0, 0.0)
-            if came and settings.enabled and windows.last_day(detector.COLUMN[rule]) >= settings.minimum:
+            if came and settings.enabled:
                 if looks is None:
                     looks = detector.look(windows, known, clock, minute, self._least)
                 found = detector.strongest(rule, looks, settings, detector.slices_of(series))

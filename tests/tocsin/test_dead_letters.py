@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -35,7 +35,7 @@ def letter(
 
 
 @pytest.fixture
-def bury(kafka_address: str) -> Callable[[DeadLetter], str]:
+def bury(kafka_address: str) -> Iterator[Callable[[DeadLetter], str]]:
     topics.apply(kafka_address, partitions=8, replication=1)
     producer = KafkaProducer(bootstrap_servers=kafka_address, acks="all")
 
@@ -45,7 +45,8 @@ def bury(kafka_address: str) -> Callable[[DeadLetter], str]:
         )
         return f"documents.dead/{sent.partition}/{sent.offset}"
 
-    return put
+    yield put
+    producer.close()
 
 
 @pytest.fixture

@@ -171,9 +171,7 @@ async def test_one_host_is_asked_at_one_polite_rate(site: Site) -> None:
     site.pages["/feed"] = lambda visit: visit.answer(rss("a"))
     for _ in range(3):
         await polite.get(f"{site.address}/feed")
-    assert clock.ms == 1_000_000 + 2_000 + 2 * 7_000, (
-        "our own pause after robots.txt, from then on the one it asks for"
-    )
+    assert clock.ms == 1_000_000 + 2_000 + 2 * 7_000, "our own pause after robots.txt, from then on the one it asks for"
     await polite.close()
 
 

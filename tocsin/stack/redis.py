@@ -47,6 +47,8 @@ def configuration(folder: Path, port: int) -> str:
         "appendfsync": "everysec",
         "maxmemory-policy": "noeviction",
         "save": '""',
+        # On a machine that stands still a script takes long: it is waited for. A BUSY answer would end those who ask.
+        "lua-time-limit": "0",
         # A file cut off by a power loss is read up to the cut: the marks in it say where to go on from.
         "aof-load-truncated": "yes",
         "databases": "2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def kafka_address(broker: Broker) -> str:
     return broker.address
 
 
+# kafka-python leaves the socket of a connection that was refused to the garbage collector, which says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed:ResourceWarning")
 def test_while_kafka_is_away_push_answers_429_feeds_wait_and_everything_is_there_once_afterwards(
     ingest: Ingest, broker: Broker
 ) -> None:
@@ -103,3 +106,4 @@ def test_while_kafka_is_away_push_answers_429_feeds_wait_and_everything_is_there
     assert ingest.stop() == 0
     server.shutdown()
     server.server_close()
+    gc.collect()

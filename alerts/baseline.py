@@ -209,9 +209,9 @@ class Baseline:
         if self.minute != clock.minute:
             self.minute = clock.minute
             self.open_age = clock.age
-            usual = known.usual()
-            mean = usual.rate * clock.step
-            self.cap = mean + 4.0 * sqrt(mean + mean * mean / usual.shape) + 1.0
+            shape = PRIOR_TEXTS + known.texts
+            mean = shape / max(known.prior_ticks, known.ticks) * clock.step
+            self.cap = mean + 4.0 * sqrt(mean + mean * mean * (1.0 / shape + known.phi)) + 1.0
             self.open_texts = self.open_negative = 0.0
         before = min(self.open_texts, self.cap)
         self.open_texts += texts

@@ -76,6 +76,7 @@ class Document(Message):
     story: DocumentId
     position: int = Field(ge=1, description="1 = novel; 2 and up spread the story")
     mentions: list[Mention] = Field(default_factory=list)
+    watchlist: str = Field(default="", description="version of the watchlist that its mentions were found by")
 
 
 class MentionScore(BaseModel):

@@ -36,10 +36,11 @@ class Fingerprint:
 def fingerprint(row: Row) -> Fingerprint:
     """Of a row that tests."""
     labels = [row.sentiment, row.topic, sorted([m.name, m.label] for m in row.mentions)]
-    return Fingerprint(row.source, _text_hash(row.text), _hash(json.dumps(labels, ensure_ascii=False))[:8])
+    return Fingerprint(row.source, text_hash(row.text), _hash(json.dumps(labels, ensure_ascii=False))[:8])
 
 
-def _text_hash(text: str) -> str:
+def text_hash(text: str) -> str:
+    """64 bits of the sha256 of a text, in hexadecimal."""
     return _hash(text)[:16]
 
 
@@ -65,7 +66,7 @@ def check_frozen(tests: Iterable[Row], given: Iterable[Row], frozen: Iterable[Fi
         FrozenChanged: naming how many texts changed, moved or came, and the first.
     """
     now = {made.text: (made, row) for row in tests for made in [fingerprint(row)]}
-    elsewhere = {_text_hash(row.text): row for row in given if row.split != "test"}
+    elsewhere = {text_hash(row.text): row for row in given if row.split != "test"}
     written = list(frozen)
     wrong: list[tuple[str, str]] = []
     for was in written:

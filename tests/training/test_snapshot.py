@@ -22,9 +22,10 @@ from typer.testing import CliRunner
 from tocsin.cli import app
 from training import snapshot
 from training.frozen import fingerprint, read_frozen
+from training.left_out import marks_of, read_left_out
 from training.rows import Row, content_sha256
 from training.snapshot import Snapshot, SnapshotInvalid
-from training.sources import finentity_texts
+from training.sources import finentity_texts, shipped
 from training.unlabelled import held_out_days, stream
 
 pytestmark = pytest.mark.train
@@ -37,7 +38,7 @@ LABELLED = [
         "sentiment": "negative",
     },
     {
-        "text": "The Ethereum Merge is done, opening a new era for the second-largest blockchain",
+        "text": "Ethereum executes its highly anticipated Merge event, ushering in a proof-of-stake era",
         "sentiment": "positive",
     },
     {"text": "The committee of the lighthouse keepers' pension fund buys eleven oak barrels", "topic": "general_other"},
@@ -104,7 +105,7 @@ def test_no_text_trains_or_validates_that_any_set_tests(built: Snapshot) -> None
     tested = {plain(row.text) for row in built.rows if row.split == "test"} | {
         plain(text) for text in finentity_texts()
     }
-    taught = [plain(row.text) for row in built.rows if row.split != "test"]
+    taught = [plain(row.text) or row.text for row in built.rows if row.split != "test"]
     assert len(taught) > 30_000
     assert not tested & set(taught)
     assert len(set(taught)) == len(taught)
@@ -141,6 +142,11 @@ def test_what_repeats_a_test_text_or_a_headline_is_left_out_of_the_labels_given(
 
 def test_every_test_text_is_there_with_its_labels(built: Snapshot) -> None:
     assert {fingerprint(row) for row in built.rows if row.split == "test"} == set(read_frozen())
+
+
+def test_what_a_training_on_the_sets_leaves_out_is_what_the_snapshot_leaves_out(built: Snapshot) -> None:
+    given = [row for source in shipped().values() for row in source()]
+    assert read_left_out() == marks_of(given, built.rows)
 
 
 def test_the_card_counts_what_the_file_holds(made: tuple[Path, dict[str, Any]], built: Snapshot) -> None:

@@ -57,19 +57,13 @@ def build(
     """Turn the labelled sets into one snapshot in which nothing that trains repeats what measures."""
     from training import snapshot
     from training.frozen import FrozenChanged, read_frozen
-    from training.sources import SourceInvalid, finentity_texts
-    from training.unlabelled import held_out_texts
+    from training.sources import SourceInvalid
 
     console = Console(stderr=as_json)
     try:
         with _progress(console) as progress:
             rows = _rows(labels or [], progress)
-            texts, days = _crypto()
-            held_out = {
-                "repeats a text of FinEntity": finentity_texts(),
-                "repeats a headline of a held-out day": held_out_texts(texts, days),
-            }
-            built = snapshot.build(rows, held_out, read_frozen(), _report(progress, "comparing texts"))
+            built = snapshot.build(rows, _held_out(), read_frozen(), _report(progress, "comparing texts"))
             folder = out or SNAPSHOTS / built.version
             snapshot.write(built, folder)
     except (SourceInvalid, FrozenChanged, snapshot.SnapshotInvalid, OSError) as error:
@@ -119,17 +113,35 @@ def unlabelled(
 
 @app.command()
 def freeze() -> None:
-    """Write down the test texts of sources that have none written down. What is frozen stays as it is."""
-    from training import frozen
+    """Write down the test texts of sources that have none written down, and which texts are left out because of tests.
+
+    What is frozen stays as it is.
+    """
+    from training import frozen, left_out, snapshot
     from training.leak_free import LeftOut, merged
     from training.sources import SourceInvalid
 
     try:
         with _progress(Console()) as progress:
-            rows = merged(_rows([], progress), LeftOut())
-        typer.echo(f"{frozen.freeze(rows)} test texts came to {frozen.FILE.name}")
-    except (SourceInvalid, OSError) as error:
+            rows = _rows([], progress)
+            came = frozen.freeze(merged(rows, LeftOut()))
+            built = snapshot.build(rows, _held_out(), frozen.read_frozen(), _report(progress, "comparing texts"))
+            marks = left_out.marks_of(rows, built.rows)
+            left_out.write_left_out(marks)
+    except (SourceInvalid, frozen.FrozenChanged, snapshot.SnapshotInvalid, OSError) as error:
         raise UserError(str(error)) from None
+    typer.echo(f"{came} test texts came to {frozen.FILE.name}; {left_out.FILE.name} names {len(marks)} texts")
+
+
+def _held_out() -> dict[str, list[str]]:
+    """Texts that are no rows and that nothing may repeat, by the reason that the card gives."""
+    from training.sources import finentity_texts
+    from training.unlabelled import held_out_texts
+
+    return {
+        "repeats a text of FinEntity": finentity_texts(),
+        "repeats a headline of a held-out day": held_out_texts(*_crypto()),
+    }
 
 
 def _rows(labels: Sequence[Path], progress: Progress) -> list[Row]:

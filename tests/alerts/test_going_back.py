@@ -23,6 +23,7 @@ from contracts.clock import ManualClock
 from contracts.errors import Fenced, Inconsistent, Rewind, UserError
 from contracts.messages import Score
 from contracts.settings import Settings
+from stream.records import Record
 from stream.scripts import Script
 
 BEGIN, COUNT, COMMIT = (Script("alerts.lua", name) for name in ("begin_partition", "count", "commit"))
@@ -196,3 +197,28 @@ async def test_topics_made_anew_are_refused_with_a_remedy(client: AsyncRedis) ->
         await verify_generation(client, {"scores": "second/8", "documents": "one/8"})
     with pytest.raises(Inconsistent, match="it was one/8, it is one/32"):
         await verify_generation(client, {"documents": "one/32"})
+
+
+async def test_a_score_that_nobody_can_count_is_buried_and_its_place_and_origin_are_passed(
+    redis: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    count_from_the_beginning(redis)
+    buried: list[tuple[str, bytes]] = []
+
+    class Letters:
+        async def send_and_wait(self, topic: str, value: bytes, **_: object) -> None:
+            buried.append((topic, value))
+
+        async def stop(self) -> None: ...
+
+    aggregator = Aggregator(Settings(home=tmp_path, redis={"url": redis_url}), ManualClock(NOW_MS))
+    aggregator._producer = Letters()
+    poison = Record(0, 3, b"key", b"{}", [("origin", b"0:3")])
+    await aggregator.condemn(poison, {0: (3, 4)}, ValueError("a bug that this record wakes"))
+    await aggregator.stop()
+    assert redis.hget(keys.POSITION, "0") == b"4"
+    assert redis.hget(keys.MARK, "0") == b"3"
+    assert [topic for topic, _ in buried] == ["scores.dead"]
+    assert b'"reason":"poison"' in buried[0][1]
+    assert b"a bug that this record wakes" in buried[0][1]
+    count(redis, 4, 4)

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaProducer
 from rich.console import Console
@@ -53,11 +54,9 @@ def disturb(flow: Flow, schedule: list[Fault]) -> list[Fault]:
     return done
 
 
-def copy_log(source: str, target: str) -> int:
+def copy_log(documents: list[Any], heartbeats: list[Any], target: str) -> int:
     """The same `documents`, record by record, partition by partition; then the last heartbeat, with its own ends."""
-    documents = judge.read_topic(source, "documents")
     producer = KafkaProducer(bootstrap_servers=target, acks="all", enable_idempotence=True, linger_ms=20)
-    heartbeats = judge.read_topic(source, "sources")
     last = json.loads(heartbeats[-1].value)
     # The promise of the second log's beginning must be there before its first document, as a source would make it.
     first = dict(last, event_ms=START_MS, ends={}, replay=dict(last["replay"], done=False))
@@ -155,10 +154,19 @@ def _run(world: World, disturbed: Flow, calm: Flow, arguments: argparse.Namespac
     console.print(f"evaluated {waited:.0f} s after the last document was published")
     verdict = judge.compare(disturbed.kafka, disturbed.redis)
     rang = judge.alerts(disturbed.kafka)
+    if verdict.lost or verdict.double:
+        console.print(
+            f"[red]lost {verdict.lost}, double {verdict.double}[/red] of {verdict.units}; no need to compare alerts"
+        )
+        for line in verdict.examples:
+            console.print(f"  {line}")
+        return False
+    log = judge.read_topic(disturbed.kafka, "documents"), judge.read_topic(disturbed.kafka, "sources")
+    disturbed.down()
 
     _configure(calm, world, fed=False)
     calm.up()
-    copied = copy_log(disturbed.kafka, calm.kafka)
+    copied = copy_log(*log, calm.kafka)
     calm.wait_evaluated(end_s, arguments.limit, "the undisturbed run")
     calm_verdict = judge.compare(calm.kafka, calm.redis)
     calm_rang = judge.alerts(calm.kafka)

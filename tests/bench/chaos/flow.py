@@ -63,7 +63,8 @@ class Flow:
 
             Home(self.home.resolve()).make()
             (self.home / MARKER).touch()
-            self.environment |= {"TOCSIN_CHAOS__SWITCH_OFF": self.switched_off, "PYTHONPATH": str(SWITCHES)}
+            path = os.pathsep.join([str(SWITCHES), *filter(None, [os.environ.get("PYTHONPATH")])])
+            self.environment |= {"TOCSIN_CHAOS__SWITCH_OFF": self.switched_off, "PYTHONPATH": path}
         done = self._run(
             "up", "--config", str(self.folder), "--home", str(self.home), "--port-base", "0",
             "--scorers", str(self.scorers), "--aggregators", str(self.aggregators),

@@ -154,9 +154,10 @@ def _run(world: World, disturbed: Flow, calm: Flow, arguments: argparse.Namespac
     console.print(f"evaluated {waited:.0f} s after the last document was published")
     verdict = judge.compare(disturbed.kafka, disturbed.redis)
     rang = judge.alerts(disturbed.kafka)
-    if verdict.lost or verdict.double:
+    if verdict.lost or verdict.double or verdict.forgotten:
         console.print(
-            f"[red]lost {verdict.lost}, double {verdict.double}[/red] of {verdict.units}; no need to compare alerts"
+            f"[red]lost {verdict.lost}, double {verdict.double}[/red] of {verdict.units}, "
+            f"[red]{verdict.forgotten} entries never evaluated[/red]; no need to compare alerts"
         )
         for line in verdict.examples:
             console.print(f"  {line}")
@@ -178,6 +179,7 @@ def _run(world: World, disturbed: Flow, calm: Flow, arguments: argparse.Namespac
     table.add_row("units counted in truth", str(verdict.units), str(calm_verdict.units))
     table.add_row("lost", str(verdict.lost), str(calm_verdict.lost))
     table.add_row("double", str(verdict.double), str(calm_verdict.double))
+    table.add_row("entries never evaluated", str(verdict.forgotten), str(calm_verdict.forgotten))
     table.add_row("alerts", str(len(rang)), str(len(calm_rang)))
     table.add_row("alerts that differ", str(len(different)), "")
     table.add_row("left firing", str(len(open_at_end)), "")
@@ -187,7 +189,8 @@ def _run(world: World, disturbed: Flow, calm: Flow, arguments: argparse.Namespac
         console.print(f"  {line}")
     for who in sorted(different):
         console.print(f"  {who}: disturbed {rang.get(who)}, undisturbed {calm_rang.get(who)}")
-    return not (verdict.lost or verdict.double or calm_verdict.lost or calm_verdict.double or different) and bool(rang)
+    wrong = calm_verdict.lost or calm_verdict.double or calm_verdict.forgotten or different
+    return bool(rang) and not wrong
 
 
 if __name__ == "__main__":

@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from inference.bundle import MANIFEST, Bundle, load_bundle, sha256_of, shipped
+
+# How long an example takes on a machine that others use too is no law.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -2,25 +2,13 @@
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from tokenizers import Tokenizer
-
-from training.config import Head, LabelledSet
+from inference.encode import Encoder, Pieces
+from training.config import Head
 from training.dataset import Example, Mention
 
 UNLABELLED = -100  # torch.nn.functional.cross_entropy ignores this target
-
-
-class Pieces(NamedTuple):
-    """One text as the network reads it: piece ids, and per mention the places of its pieces.
-
-    A mention that lies behind the cut has no places.
-    """
-
-    ids: list[int]
-    mentions: list[list[int]]
 
 
 class Batch(NamedTuple):
@@ -31,49 +19,34 @@ class Batch(NamedTuple):
         mentions: per text, per mention, the places of its pieces.
         targets: per head, a label's place per text, or per mention in the order of `mentions`; UNLABELLED where none.
         weights: per head, how much each text or mention counts.
-        texts: the texts themselves, for what is looked up by them.
+        soft: per head, a teacher's logits per text or mention; None where it has none.
+        of_mentions: the heads whose lists go by mention.
     """
 
     ids: list[list[int]]
-    mentions: list[list[list[int]]]
+    mentions: list[list[tuple[int, ...]]]
     targets: dict[str, list[int]]
     weights: dict[str, list[float]]
-    texts: list[str]
+    soft: dict[str, list[tuple[float, ...] | None]]
+    of_mentions: frozenset[str]
 
 
-class Reader:
-    """A tokenizer file at a fixed length, with the prefix that the base was trained with before each text."""
-
-    def __init__(self, tokenizer: Path, max_tokens: int, prefix: str = "") -> None:
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens)
-        self._prefix = prefix
+class Reader(Encoder):
+    """The encoder that serves, reading what training knows of a text."""
 
     def read(self, texts: Sequence[str], mentions: Sequence[Sequence[Mention]]) -> list[Pieces]:
         """The texts as pieces, with the places of their mentions' pieces."""
-        out = []
-        shift = len(self._prefix)
-        for encoding, own in zip(
-            self._tokenizer.encode_batch([self._prefix + text for text in texts]), mentions, strict=True
-        ):
-            offsets = encoding.offsets
-            places = [
-                [n for n, (start, end) in enumerate(offsets) if max(start, m.start + shift) < min(end, m.end + shift)]
-                for m in own
-            ]
-            out.append(Pieces(list(encoding.ids), places))
-        return out
+        return self.encode(texts, [[[(m.start, m.end)] for m in own] for own in mentions])
 
 
-def epochs_of(examples: Sequence[Example], sets: Sequence[LabelledSet], epochs: int, seed: int) -> list[list[Example]]:
-    """Deal each set's examples over the epochs: a set is seen `passes` times in all, evenly spread."""
+def epochs_of(examples: Sequence[Example], passes: Mapping[str, int], epochs: int, seed: int) -> list[list[Example]]:
+    """Deal each file's examples over the epochs: a file is seen `passes` times in all, evenly spread."""
     shuffle = random.Random(seed).shuffle  # noqa: S311 - an order that repeats is wanted
     dealt: list[list[Example]] = [[] for _ in range(epochs)]
-    for labelled in sets:
-        own = [e for e in examples if e.file == labelled.file]
+    for file, times in passes.items():
+        own = [e for e in examples if e.file == file]
         line: list[Example] = []
-        for _ in range(labelled.passes):
+        for _ in range(times):
             shuffle(own)
             line += own
         for epoch in range(epochs):
@@ -110,19 +83,46 @@ def batch_of(examples: Sequence[Example], pieces: Sequence[Pieces], heads: Seque
         [(m, places) for m, places in zip(e.mentions, p.mentions, strict=True) if places]
         for e, p in zip(examples, pieces, strict=True)
     ]
-    targets, weights = {}, {}
+    targets: dict[str, list[int]] = {}
+    weights: dict[str, list[float]] = {}
+    soft: dict[str, list[tuple[float, ...] | None]] = {}
     for head in heads:
-        labelled: list[tuple[Mapping[str, int], float]] = [
-            (read, e.weights.get(head.name, 1.0))
+        read: list[tuple[Example, Example | Mention]] = [
+            (e, part)
             for e, own in zip(examples, seen, strict=True)
-            for read in ([m.targets for m, _ in own] if head.reads == "mention" else [e.targets])
+            for part in ([m for m, _ in own] if head.reads == "mention" else [e])
         ]
-        targets[head.name] = [read.get(head.name, UNLABELLED) for read, _ in labelled]
-        weights[head.name] = [weight for _, weight in labelled]
+        targets[head.name] = [part.targets.get(head.name, UNLABELLED) for _, part in read]
+        weights[head.name] = [e.weights.get(head.name, 1.0) for e, _ in read]
+        soft[head.name] = [part.soft.get(head.name) for _, part in read]
     return Batch(
         [p.ids for p in pieces],
         [[places for _, places in own] for own in seen],
         targets,
         weights,
-        [e.text for e in examples],
+        soft,
+        frozenset(head.name for head in heads if head.reads == "mention"),
+    )
+
+
+def share_of(batch: Batch, process: int, processes: int) -> Batch:
+    """The texts process, process + processes, ... of a batch, with their mentions; the batch itself for one process."""
+    if processes == 1:
+        return batch
+    rows = list(range(process, len(batch.ids), processes)) or [0]
+    idle = process >= len(batch.ids)  # fewer texts than processes: walk along, and learn nothing from it
+    counts = [len(own) for own in batch.mentions]
+    starts = [sum(counts[:row]) for row in range(len(counts))]
+    flat = [n for row in rows for n in range(starts[row], starts[row] + counts[row])]
+
+    def places(head: str) -> list[int]:
+        return flat if head in batch.of_mentions else rows
+
+    return Batch(
+        [batch.ids[row] for row in rows],
+        [batch.mentions[row] for row in rows],
+        {head: [targets[n] for n in places(head)] for head, targets in batch.targets.items()},
+        {head: [0.0 if idle else weights[n] for n in places(head)] for head, weights in batch.weights.items()},
+        {head: [soft[n] for n in places(head)] for head, soft in batch.soft.items()},
+        batch.of_mentions,
     )

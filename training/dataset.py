@@ -17,15 +17,23 @@ from typing import Any
 
 from inference.encode import clean
 from training.config import Emphasis, Head, LabelledSet
+from training.left_out import mark, read_left_out
+from training.rows import same_text_key
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Characters start..end of a text name someone; `targets` are labels' places per head that reads mentions."""
+    """Characters start..end of a text name someone.
+
+    Attributes:
+        targets: per head that reads mentions, the label's place there.
+        soft: per head, a teacher's logits.
+    """
 
     start: int
     end: int
     targets: Mapping[str, int]
+    soft: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Example:
     Attributes:
         targets: per head that reads the text, the label's place there.
         weights: how much the text counts under a head; 1 where a head is not named.
+        soft: per head that reads the text, a teacher's logits.
     """
 
     text: str
@@ -44,15 +53,7 @@ class Example:
     targets: Mapping[str, int] = field(default_factory=dict)
     mentions: tuple[Mention, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
-
-
-def same_text_key(text: str) -> str:
-    """Texts with equal keys are the same text up to case, addresses and punctuation.
-
-    >>> same_text_key("Tesla: UP 5%! https://t.co/x") == same_text_key("tesla up 5")
-    True
-    """
-    return re.sub(r"\W+", " ", clean(text).lower()).strip()
+    soft: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def snapshot_sha256(paths: Iterable[Path]) -> str:
@@ -175,11 +176,20 @@ def _agreed(said: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def without_leaks(examples: Sequence[Example]) -> list[Example]:
-    """The examples minus training texts that any head validates or tests on, minus validation texts that any tests on."""
+    """The examples minus training texts that any head validates or tests on, minus validation texts that any tests on.
+
+    And minus those that nearly repeat such a text: the sets that ship were compared once (training/left_out.py).
+    """
     tested = {same_text_key(e.text) for e in examples if e.split == "test"}
     validated = {same_text_key(e.text) for e in examples if e.split == "valid"}
     held_out = {"train": tested | validated, "valid": tested, "test": set[str]()}
-    return [e for e in examples if same_text_key(e.text) not in held_out[e.split]]
+    left_out = read_left_out()
+    return [
+        e
+        for e in examples
+        if same_text_key(e.text) not in held_out[e.split]
+        and (e.split == "test" or mark(e.split, e.text) not in left_out)
+    ]
 
 
 def emphasised(examples: Sequence[Example], emphasis: Emphasis, labels: Sequence[str]) -> list[Example]:

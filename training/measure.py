@@ -11,48 +11,21 @@ import argparse
 import csv
 import gzip
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.table import Table
-from safetensors.torch import load_file
 from torch import Tensor
 
 from inference.encode import clean
-from training.base import locate
-from training.batches import Reader
-from training.config import Recipe
+from training.checkpoints import Loaded, load_checkpoint
 from training.dataset import Mention, span_of
 from training.evaluate import Quality, quality
 from training.events import Event, read_events
-from training.model import MultiHead, build
 from training.predict import logits_by_text, logits_of
 from training.recipe import DATA, examples_of
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A finished checkpoint in memory."""
-
-    recipe: Recipe
-    model: MultiHead
-    reader: Reader
-    temperatures: Mapping[str, float]
-
-
-def load_checkpoint(folder: Path) -> Loaded:
-    """The network of a checkpoint folder with its best weights; without temperatures.json they are 1."""
-    recipe = Recipe.model_validate_json((folder / "recipe.json").read_text(encoding="utf-8"))
-    base = locate(recipe.base)
-    model = build(recipe, base)
-    model.load_state_dict(load_file(folder / "best.safetensors"))
-    stored = folder / "temperatures.json"
-    temperatures = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
-    reader = Reader(base.tokenizer, recipe.max_tokens, recipe.prefix)
-    return Loaded(recipe, model.eval(), reader, {head.name: temperatures.get(head.name, 1.0) for head in recipe.heads})
 
 
 def figures_on_tests(loaded: Loaded, data: Path = DATA) -> dict[str, Quality]:

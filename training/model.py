@@ -24,6 +24,10 @@ class Padded(NamedTuple):
     mention_mask: Tensor
     mention_text: Tensor
 
+    def to(self, device: torch.device) -> "Padded":
+        """The same on a device."""
+        return Padded(*(tensor.to(device) for tensor in self))
+
 
 class MentionHead(nn.Module):
     """The mean of a mention's token states beside the pooled text it stands in: (mentions, 2 D) in, logits out."""

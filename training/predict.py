@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from training.batches import UNLABELLED, Pieces, Reader
+from inference.encode import Pieces
+from training.batches import UNLABELLED, Reader
 from training.dataset import Example, Mention
 from training.model import MultiHead, pad_with_mentions
 
@@ -19,15 +20,17 @@ def logits_by_text(
     """
     model.eval()
     pieces = reader.read(texts, mentions)
+    device = next(model.parameters()).device
     order = sorted(range(len(texts)), key=lambda i: len(pieces[i].ids))
     out = {head.name: [torch.empty(0)] * len(texts) for head in model.described}
     with torch.inference_mode():
         for start in range(0, len(order), size):
             part = order[start : start + size]
             seen = [[places for places in pieces[i].mentions if places] for i in part]
-            answers = model(*pad_with_mentions([pieces[i].ids for i in part], seen, model.padding_id))
+            padded = pad_with_mentions([pieces[i].ids for i in part], seen, model.padding_id)
+            answers = model(*padded.to(device))
             for head in model.described:
-                said = answers[head.name]
+                said = answers[head.name].float().cpu()
                 if head.reads == "text":
                     rows = list(said)
                 else:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -97,11 +99,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def tiny(base: Path) -> Recipe:
-    """Three epochs over both sets."""
-    return Recipe.model_validate(
-        {
+@pytest.fixture(scope="session")
+def recipes(base: Path) -> Callable[..., Recipe]:
+    """Three epochs over the sets; with `mentions`, a third head that reads them in the same pass."""
+
+    def recipe(*, mentions: bool = False) -> Recipe:
+        settings: dict[str, Any] = {
             "version": "tiny-1",
             "languages": ["en"],
             "seed": 11,
@@ -118,19 +121,27 @@ def tiny(base: Path) -> Recipe:
             ],
             "schedule": {"epochs": 3, "batch_size": 16, "learning_rate": 0.005, "checkpoint_every_steps": 10},
         }
-    )
+        if mentions:
+            settings["heads"].append(
+                {"name": "mention", "reads": "mention", "labels": ["negative", "neutral", "positive"]}
+            )
+            every = {"sentiment": "sentiment", "topic": "topic", "mention": "entities"}
+            settings["sets"] += [
+                {"file": "named.csv.gz", "teaches": {"mention": "label"}, "passes": 3, "licence": "none"},
+                {"file": "own.jsonl.gz", "teaches": every, "passes": 150, "licence": "none"},
+            ]
+        return Recipe.model_validate(settings)
+
+    return recipe
 
 
 @pytest.fixture
-def three_heads(tiny: Recipe) -> Recipe:
-    """`tiny` with a head that reads mentions, taught in the same pass as the text they stand in."""
-    settings = tiny.model_dump()
-    settings["heads"].append(
-        {"name": "mention", "reads": "mention", "labels": ["negative", "neutral", "positive"]},
-    )
-    settings["sets"].append(
-        {"file": "named.csv.gz", "teaches": {"mention": "label"}, "passes": 3, "licence": "none"},
-    )
-    every = {"sentiment": "sentiment", "topic": "topic", "mention": "entities"}
-    settings["sets"].append({"file": "own.jsonl.gz", "teaches": every, "passes": 150, "licence": "none"})
-    return Recipe.model_validate(settings)
+def tiny(recipes: Callable[..., Recipe]) -> Recipe:
+    """Two heads that read the text."""
+    return recipes()
+
+
+@pytest.fixture
+def three_heads(recipes: Callable[..., Recipe]) -> Recipe:
+    """`tiny` with a head that reads mentions."""
+    return recipes(mentions=True)

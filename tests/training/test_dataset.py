@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training.batches import UNLABELLED, Reader, batches_of, epochs_of
-from training.config import Emphasis, LabelledSet, Recipe, load_recipe
+from training.config import Emphasis, Recipe, load_recipe
 from training.dataset import (
     Example,
     Mention,
@@ -83,8 +83,7 @@ def test_the_emphasis_touches_training_rows_of_its_head_only() -> None:
 
 def test_a_set_is_read_as_often_as_the_recipe_says_evenly_over_the_epochs() -> None:
     rows = [example(str(n)) for n in range(100)]
-    sets = [LabelledSet(file="a.csv.gz", teaches={"sentiment": "label"}, passes=3, licence="none")]
-    epochs = epochs_of(rows, sets, 4, seed=1)
+    epochs = epochs_of(rows, {"a.csv.gz": 3}, 4, seed=1)
     assert [len(epoch) for epoch in epochs] == [75, 75, 75, 75]
     assert set(Counter(e.text for epoch in epochs for e in epoch).values()) == {3}
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from training.checkpoints import load_checkpoint
 from training.config import Recipe
 from training.dataset import Mention
-from training.measure import load_checkpoint
 from training.predict import logits_by_text
 from training.recipe import train
 

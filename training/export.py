@@ -1,4 +1,4 @@
-"""A checkpoint to a bundle folder: ONNX, int8, golden sentences, figures, parity, manifest, card.
+"""A checkpoint to a bundle folder: int8 and 16-bit ONNX, golden sentences, figures, parity, manifest, card.
 
 The folder is proven by `inference.bundle.load_bundle` before anyone may call it a bundle.
 """
@@ -7,175 +7,171 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import onnx
-import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from safetensors.numpy import load_file
 
 from inference.bundle import CARD, GOLDEN, MANIFEST, NETWORK, SCHEMA_VERSION, TOKENIZER, load_bundle, sha256_of
 from inference.encode import Encoder, clean
-from inference.engine import Answer, Engine, HeadLabels, Ids, Logits
+from inference.engine import BATCH_TOKENS, Engine, HeadLabels, Padded, pad, token_batches
 from inference.session import OnnxSession
-from training.base import locate
+from training.as_bert import Weights, as_bert
+from training.base import Base, locate
+from training.calibrate import Inputs, centred, watch
 from training.card import write_card
 from training.config import Recipe
 from training.dataset import Example, snapshot_sha256
-from training.evaluate import Parity, Quality, parity, quality
-from training.events import Event, Said, hear
+from training.events import Event
 from training.golden import GOLDEN_SENTENCES
-from training.model import MultiHead, build, pad
-from training.quantise import quantise
+from training.graph import Plan, build_graph
+from training.parity import Figures, TorchSession, hold_to, measure
+from training.quantise import Int8, smoothing
 
-OPSET = 18
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Everything that was measured on the int8 file."""
-
-    quality: Mapping[str, Quality]
-    parity: Mapping[str, Parity]
-    events: Sequence[Said]
+HALF = "fp16.onnx"
+FULL = "fp32.onnx"
 
 
-class _NamedOutputs(nn.Module):
-    """The network with a tuple for an output: ONNX outputs are ordered."""
-
-    def __init__(self, model: MultiHead) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.model(input_ids, attention_mask).values())
-
-
-def to_onnx(model: MultiHead, path: Path) -> None:
-    """Write the network as fp32 ONNX: input_ids and attention_mask (texts, tokens) in, one output per head.
-
-    The model's attention must be `eager`: the fused kernels have no ONNX form.
-    """
-    model.eval()
-    texts, tokens = torch.export.Dim("texts", max=1 << 16), torch.export.Dim("tokens", max=512)
-    shape = {0: texts, 1: tokens}
-    with warnings.catch_warnings():
-        # The exporter warns of its own internals and of packages that the network does not use.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _NamedOutputs(model),
-            pad([[101, 5, 6, 102], [101, 102]]),
-            path,
-            input_names=["input_ids", "attention_mask"],
-            output_names=list(model.heads),
-            dynamic_shapes={"input_ids": shape, "attention_mask": shape},
-            opset_version=OPSET,
-            external_data=False,
-            dynamo=True,
-            verbose=False,
-        )
+def plan_of(recipe: Recipe, base: Base) -> Plan:
+    """The network's shape, from the recipe and the base's configuration."""
+    settings = json.loads(base.config.read_text(encoding="utf-8"))
+    return Plan(
+        layers=settings["num_hidden_layers"],
+        attention_heads=settings["num_attention_heads"],
+        epsilon=settings.get("layer_norm_eps", 1e-12),
+        pooling=recipe.pooling,
+        heads=[(head.name, head.reads) for head in recipe.heads],
+    )
 
 
 def export(
     recipe: Recipe,
     checkpoint: Path,
     out: Path,
-    test: Sequence[Example],
+    examples: Sequence[Example],
     data: Path,
     events: Sequence[Event] = (),
 ) -> Figures:
     """Make the bundle folder `out` from a checkpoint folder; `out` must not exist.
 
+    Args:
+        recipe: what was trained.
+        checkpoint: its folder; the fp32 network is written beside the weights.
+        out: the folder to make.
+        examples: of every split. Training texts fit the int8 file, test texts measure it.
+        data: the folder of the recipe's sets.
+        events: days whose headlines the card speaks of.
+
     Raises:
+        training.parity.ParityLost: a file answers too differently from the checkpoint.
         inference.bundle.BundleRefused: what was made does not pass its own proof.
     """
     out.mkdir(parents=True)
     base = locate(recipe.base)
     temperatures: dict[str, float] = json.loads((checkpoint / "temperatures.json").read_text(encoding="utf-8"))
-    model = build(recipe, base, attention="eager")
-    model.load_state_dict(load_file(checkpoint / "best.safetensors"))
+    encoder = Encoder(base.tokenizer, recipe.max_tokens, recipe.prefix)
+    weights, plan = load_file(checkpoint / "best.safetensors"), plan_of(recipe, base)
+    training = [e.text for e in examples if e.split == "train"]
 
-    full = checkpoint / "fp32.onnx"
-    to_onnx(model, full)
-    onnx.save(quantise(onnx.load(full), recipe.export.keep_fp32), out / NETWORK)
+    onnx.save(build_graph(weights, plan), checkpoint / FULL)
+    onnx.save(to_int8(recipe, weights, plan, encoder, training, checkpoint), out / NETWORK)
+    # The standard's operators alone: TensorRT takes them whole, and ONNX Runtime fuses them itself for CUDA.
+    onnx.save(build_graph(weights, plan, fused=False, floats=np.float16), out / HALF)
     shutil.copyfile(base.tokenizer, out / TOKENIZER)
 
-    encoder = Encoder(out / TOKENIZER, recipe.max_tokens)
-    heads = [HeadLabels(head.name, tuple(head.labels), temperatures[head.name]) for head in recipe.heads]
+    heads = [HeadLabels(h.name, tuple(h.labels), temperatures.get(h.name, 1.0), h.reads) for h in recipe.heads]
     engine = Engine(encoder, OnnxSession(out / NETWORK), heads)
-    _write_golden(engine, recipe, out / GOLDEN)
-
-    figures = measure(recipe, engine, Engine(encoder, _TorchSession(model), heads), test, events)
+    reference = Engine(encoder, TorchSession(recipe, base, checkpoint), heads)
+    half = Engine(encoder, OnnxSession(out / HALF), heads)
+    write_golden(engine, recipe, out / GOLDEN)
+    test = [e for e in examples if e.split == "test"]
+    figures = measure(recipe, engine, reference, half, test, events)
+    hold_to(recipe.export, figures)
     write_card(recipe, figures.quality, figures.parity, figures.events, out / CARD)
-    _write_manifest(recipe, temperatures, figures, snapshot_sha256([data / s.file for s in recipe.sets]), out)
-    load_bundle(out)
+    _write_manifest(recipe, heads, figures, snapshot_sha256([data / s.file for s in recipe.sets]), out)
+    load_bundle(out, providers=["CPUExecutionProvider"])
     return figures
 
 
-def measure(
-    recipe: Recipe, served: Engine, reference: Engine, test: Sequence[Example], events: Sequence[Event]
-) -> Figures:
-    """What the served engine gets right on the frozen test texts, and how far it is from the reference."""
-    found: dict[str, Quality] = {}
-    gaps: dict[str, Parity] = {}
-    for head in recipe.heads:
-        own = [e for e in test if head.name in e.targets]
-        texts = [e.text for e in own]
-        said = _probabilities(served.answer(texts), head.name)
-        wanted = _probabilities(reference.answer(texts), head.name)
-        gaps[head.name] = parity(said, wanted)
-        targets = torch.tensor([e.targets[head.name] for e in own])
-        found[head.name] = quality(said.log(), targets, head.labels)
-        sources = sorted({e.source for e in own})
-        for source in sources if len(sources) > 1 else ():
-            rows = torch.tensor([place for place, e in enumerate(own) if e.source == source])
-            found[f"{head.name}:{source}"] = quality(said[rows].log(), targets[rows], head.labels)
-    return Figures(found, gaps, hear(served, events))
+def to_int8(
+    recipe: Recipe, weights: Weights, plan: Plan, encoder: Encoder, texts: Sequence[str], scratch: Path
+) -> onnx.ModelProto:
+    """The int8 network, fitted to an even choice of training texts."""
+    named = as_bert(weights)
+    step = max(1, len(texts) // recipe.export.calibration_texts)
+    inputs = watch(named, plan, _batches(encoder, texts[::step][: recipe.export.calibration_texts]), scratch)
+    arithmetic = Int8(_grams(inputs), _divisors(named, inputs), keep_fp32=tuple(recipe.export.keep_fp32))
+    return build_graph(centred(named, plan, inputs), plan, arithmetic)
 
 
-class _TorchSession:
-    """The checkpoint behind the engine's port, so that parity compares nothing but the networks."""
-
-    def __init__(self, model: MultiHead) -> None:
-        self._model = model.eval()
-
-    def run(self, ids: Ids, mask: Ids) -> dict[str, Logits]:
-        with torch.inference_mode():
-            logits = self._model(torch.from_numpy(ids), torch.from_numpy(mask))
-        return {head: z.numpy() for head, z in logits.items()}
+def _after_gelu(name: str) -> bool:
+    return name.endswith(".output.dense") and ".attention." not in name
 
 
-def _probabilities(answers: Sequence[Answer], head: str) -> Tensor:
-    return torch.tensor([list(answer.heads[head].values()) for answer in answers], dtype=torch.float64)
+def _grams(inputs: Mapping[str, Inputs]) -> dict[str, np.ndarray]:
+    return {name: i.gram if _after_gelu(name) else i.centred_gram() for name, i in inputs.items()}
 
 
-def _write_golden(engine: Engine, recipe: Recipe, path: Path) -> None:
-    texts = [clean(text) for lang in recipe.languages for text in GOLDEN_SENTENCES[lang]]
+def _divisors(weights: Weights, inputs: Mapping[str, Inputs]) -> dict[str, np.ndarray]:
+    """For every product but those behind a GELU, whose outputs are too wide for one more pass over them."""
+    out = {}
+    for name, own in inputs.items():
+        stem, _, part = name.rpartition(".")
+        together = [f"{stem}.{n}" for n in ("query", "key", "value")] if part in {"query", "key", "value"} else [name]
+        if not _after_gelu(name):
+            matrix = np.concatenate([weights[f"{each}.weight"].T for each in together], axis=1)
+            out[name] = smoothing(own.largest, matrix)
+    return out
+
+
+def _batches(encoder: Encoder, texts: Sequence[str]) -> Iterator[Padded]:
+    pieces = encoder.encode(texts)
+    for places in token_batches([len(p.ids) for p in pieces], BATCH_TOKENS):
+        yield pad([pieces[place] for place in places])
+
+
+def write_golden(engine: Engine, recipe: Recipe, path: Path) -> None:
+    """The golden sentences of the recipe's languages with the engine's answers."""
+    golden = [(clean(g.text), g.spans) for lang in recipe.languages for g in GOLDEN_SENTENCES[lang]]
+    reads_mentions = any(head.reads == "mention" for head in recipe.heads)
+    answers = engine.answer([text for text, _ in golden], [spans for _, spans in golden])
     lines = []
-    for text, answer in zip(texts, engine.answer(texts), strict=True):
-        expected = {head: {k: round(p, 4) for k, p in said.items()} for head, said in answer.heads.items()}
-        line = {"text": text, "expected": expected, "tolerance": recipe.export.golden_tolerance}
+    for (text, spans), answer in zip(golden, answers, strict=True):
+        line = {"text": text, "expected": _rounded(answer.heads), "tolerance": recipe.export.golden_tolerance}
+        if reads_mentions:
+            line["mentions"] = [
+                {"spans": where, "expected": _rounded(said)}
+                for where, said in zip(spans, answer.mentions, strict=True)
+                if said is not None
+            ]
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def _write_manifest(recipe: Recipe, temperatures: dict[str, float], figures: Figures, data: str, out: Path) -> None:
+def _rounded(heads: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {head: {label: round(p, 4) for label, p in said.items()} for head, said in heads.items()}
+
+
+def _write_manifest(recipe: Recipe, heads: Sequence[HeadLabels], figures: Figures, data: str, out: Path) -> None:
     licences = {recipe.base.name: recipe.base.licence} | {s.file: s.licence for s in recipe.sets}
     metrics: dict[str, object] = {name: q.as_json() for name, q in figures.quality.items()}
     metrics["parity"] = {head: asdict(p) for head, p in figures.parity.items()}
+    metrics["parity_fp16"] = {head: asdict(p) for head, p in figures.parity_half.items()}
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "version": recipe.version,
         "base_model": {"name": recipe.base.name, "licence": recipe.base.licence, "sha256": recipe.base.sha256},
         "languages": recipe.languages,
-        "heads": [{"name": h.name, "labels": h.labels, "temperature": temperatures[h.name]} for h in recipe.heads],
+        "heads": [{"name": h.name, "labels": h.labels, "temperature": h.temperature, "reads": h.reads} for h in heads],
         "max_tokens": recipe.max_tokens,
+        "prefix": recipe.prefix,
+        "precision": {"int8": NETWORK, "fp16": HALF},
         "metrics": metrics,
         "data_sha256": data,
         "licences": licences,
-        "files": {name: sha256_of(out / name) for name in (NETWORK, TOKENIZER, GOLDEN, CARD)},
+        "files": {name: sha256_of(out / name) for name in (NETWORK, HALF, TOKENIZER, GOLDEN, CARD)},
     }
     (out / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

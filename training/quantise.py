@@ -1,180 +1,217 @@
-"""An fp32 ONNX graph to int8, each token quantised by itself.
+"""Matrix products and embedding tables in int8, each token quantised by itself.
 
 ONNX Runtime's own dynamic quantisation takes one scale from the whole batch, so a text's answer depends on its
 neighbours, and one large activation costs every token its resolution. Here a token's activations get their own
 scale (per-token dynamic quantisation, as in Yao et al. 2022, ZeroQuant), a weight matrix one scale per column and
 an embedding table one per row.
 
-For a matrix product x W with x of shape (texts, tokens, k):
-    s[t] = max |x[t]| / 127              q[t] = round(x[t] / s[t]) + 128       in 1..255
-    c[n] = max |W[:, n]| / 63            V[:, n] = round(W[:, n] / c[n])       in -63..63
+For a product x W with x of shape (tokens, k):
+    s[t] = max |x[t]| / 127               q[t] = round(x[t] / s[t]) + 128        in 1..255
+    c[n] of column n                      V[:, n] ~ W[:, n] / c[n]               integers
     x W ~ s[t] c[n] (q - 128) V
+What GELU gives is never below -0.17, so there half the codes would be idle: its zero is GELU_ZERO instead of 128.
 
-Weights keep 7 bits because processors without VNNI add pairs of products in 16 bits: 2 * 255 * 63 fits, so
-the integers, and with them the answers, are the same on every processor.
+Processors without VNNI add products of rows 2j and 2j + 1 in 16 bits before they add on in 32. With q <= 255 a sum of
+two stays within 16 bits where the positive parts of V[2j, n] and V[2j + 1, n] are at most 128 together, and so the
+negative ones. That is all that weights are held to: one of a pair may use 8 bits whole. So the integers, and with
+them the answers, are the same on every processor.
+
+Weights are rounded one row after the other; what a row loses is made good by the rows that are still to come, weighted
+by how inputs move together (Frantar et al. 2022, GPTQ).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-ACTIVATION_STEPS = 127
-WEIGHT_STEPS = 63
-ZERO_POINT = 128
+from training.graph import MICROSOFT, Exact, Graph
+
+CODES = 255
+SYMMETRIC_ZERO = 128
+GELU_ZERO = 16
+GELU_LOWEST = 0.17  # GELU's minimum is -0.16997
+WEIGHT_STEPS = 127
+PAIR_STEPS = 128
 SMALLEST_SCALE = 1e-12  # a token of zeros divides by this instead of by zero
 EMBEDDING_ROWS = 1000  # smaller tables stay fp32: there is nothing to save
+SMOOTHING = 0.7  # how much of a channel's range the weights take over
+DAMPING = 0.01  # of the mean input power, as in the paper
+BLOCK = 64
 
-FloatArray = NDArray[np.float32]
+FloatArray = NDArray[np.floating]
+Integers = NDArray[np.int8]
 
 
-def per_column(weights: FloatArray) -> tuple[NDArray[np.int8], FloatArray]:
-    """Integers and scales of a (k, n) matrix, so that integers * scales is close to the matrix.
+def column_scales(weights: FloatArray) -> NDArray[np.float64]:
+    """Scales per column of a (k, n) matrix, k even, at which its integers meet the rule of pairs by themselves.
 
-    >>> integers, scales = per_column(np.array([[1.0, -0.5], [0.25, 0.5]], dtype=np.float32))
-    >>> integers.tolist()
-    [[63, -63], [16, 63]]
+    >>> column_scales(np.array([[127.0, 64.0], [-50.0, 64.0]])).tolist()
+    [1.0, 1.0]
     """
-    scales = np.maximum(np.abs(weights).max(axis=0) / WEIGHT_STEPS, SMALLEST_SCALE).astype(np.float32)
-    return np.rint(weights / scales).astype(np.int8), scales
+    up, down = np.maximum(weights, 0).astype(np.float64), np.maximum(-weights, 0).astype(np.float64)
+    pairs = np.maximum((up[0::2] + up[1::2]).max(axis=0), (down[0::2] + down[1::2]).max(axis=0))
+    singles = np.abs(weights).max(axis=0)
+    scales: NDArray[np.float64] = np.maximum(np.maximum(singles / WEIGHT_STEPS, pairs / PAIR_STEPS), SMALLEST_SCALE)
+    return scales
 
 
-def per_row(table: FloatArray) -> tuple[NDArray[np.int8], FloatArray]:
+def integers_of(weights: FloatArray, scales: NDArray[np.float64], gram: NDArray[np.float64] | None = None) -> Integers:
+    """The integers of a (k, n) matrix, k even.
+
+    Args:
+        weights: the matrix.
+        scales: per column.
+        gram: x' x of inputs x of shape (tokens, k), for rounding that makes good; without it to the nearest.
+    """
+    rest = weights.astype(np.float64)
+    upper = np.eye(len(rest)) if gram is None else _upper(gram)
+    out = np.zeros(rest.shape)
+    for start in range(0, len(rest), BLOCK):
+        end = min(start + BLOCK, len(rest))
+        lost = np.zeros((end - start, rest.shape[1]))
+        for row in range(start, end):
+            low, high = _allowed(out[row - 1]) if row % 2 else (-WEIGHT_STEPS, WEIGHT_STEPS)
+            out[row] = np.clip(np.rint(rest[row] / scales), low, high)
+            lost[row - start] = (rest[row] - out[row] * scales) / upper[row, row]
+            if gram is not None:
+                rest[row + 1 : end] -= np.outer(upper[row, row + 1 : end], lost[row - start])
+        if gram is not None:
+            rest[end:] -= upper[start:end, end:].T @ lost
+    return out.astype(np.int8)
+
+
+def _allowed(first: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest integer of a pair's second, given its first."""
+    low = -np.minimum(WEIGHT_STEPS, PAIR_STEPS - np.maximum(-first, 0))
+    high = np.minimum(WEIGHT_STEPS, PAIR_STEPS - np.maximum(first, 0))
+    return low, high
+
+
+def _upper(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The upper Cholesky factor of the damped gram's inverse."""
+    power = np.diag(gram)
+    damped = gram + np.diag(np.where(power > 0, DAMPING * power.mean(), 1.0))
+    return np.linalg.cholesky(np.linalg.inv(damped)).T
+
+
+def smoothing(largest: FloatArray, weights: FloatArray) -> NDArray[np.float64]:
+    """Divisors of a product's input channels, shape (k,), geometric mean 1 (Xiao et al. 2023, SmoothQuant, eq. 4).
+
+    A channel that is larger than the others takes their codes; divided, it gives its range to its row of the matrix,
+    where a larger number costs only the columns that it is in.
+
+    Args:
+        largest: absolute input per channel, (k,).
+        weights: (k, n); of several products with one input, side by side.
+    """
+    inputs = np.maximum(largest.astype(np.float64), SMALLEST_SCALE)
+    rows = np.maximum(np.abs(weights).max(axis=1).astype(np.float64), SMALLEST_SCALE)
+    raw = inputs**SMOOTHING / rows ** (1 - SMOOTHING)
+    divisors: NDArray[np.float64] = raw / np.exp(np.log(raw).mean())
+    return divisors
+
+
+def per_row(table: FloatArray) -> tuple[Integers, NDArray[np.float32]]:
     """Integers in -127..127 and scales of shape (rows, 1) of an embedding table."""
     scales = np.maximum(np.abs(table).max(axis=1, keepdims=True) / 127, SMALLEST_SCALE).astype(np.float32)
     return np.rint(table / scales).astype(np.int8), scales
 
 
-def quantise(model: onnx.ModelProto, keep_fp32: Sequence[str] = ()) -> onnx.ModelProto:
-    """The model with its matrix products and large embedding tables in int8.
+class Int8:
+    """The arithmetic of the int8 file.
 
     Args:
-        model: fp32, opset 18 or newer, its first input of shape (texts, tokens).
-        keep_fp32: parts of weight names; a matrix whose name contains one stays as it is.
+        grams: product's name -> x' x of its inputs; a product that is not there is rounded to the nearest.
+        divisors: product's name -> divisors of its input channels; products with one input share them.
+        after_gelu: end of the names of products whose input is what GELU gives.
+        keep_fp32: parts of product names; a product whose name contains one is multiplied in floating point.
     """
-    return _Rewrite(model, keep_fp32).result()
 
-
-class _Rewrite:
-    def __init__(self, model: onnx.ModelProto, keep_fp32: Sequence[str]) -> None:
-        self._model = model
+    def __init__(
+        self,
+        grams: Mapping[str, NDArray[np.float64]] | None = None,
+        divisors: Mapping[str, NDArray[np.float64]] | None = None,
+        *,
+        after_gelu: str = ".output.dense",
+        keep_fp32: tuple[str, ...] = (),
+    ) -> None:
+        self._grams = grams or {}
+        self._divisors = divisors or {}
+        self._after_gelu = after_gelu
         self._keep = keep_fp32
-        self._tensors = {t.name: t for t in model.graph.initializer}
-        self._added: dict[str, TensorProto] = {}
-        self._nodes: list[NodeProto] = []
         self._quantised: dict[str, tuple[str, str]] = {}
-        self._shape = ""
 
-    def result(self) -> onnx.ModelProto:
-        graph = self._model.graph
-        for node in graph.node:
-            if node.op_type == "MatMul" and self._is_weight(node.input[1]):
-                self._matrix_product(node)
-            elif node.op_type == "Gather" and self._is_table(node.input[0]):
-                self._lookup(node)
+    def product(self, graph: Graph, source: str, name: str, weight: FloatArray) -> str:
+        """Quantise the source once, multiply integers, scale back."""
+        if any(part in name for part in self._keep):
+            # Stored in half, multiplied in full: ONNX Runtime widens a constant once, when it loads.
+            half = graph.constant(f"{name}.half", weight.astype(np.float16))
+            return graph.add("MatMul", [source, graph.cast(half)])
+        divisors, gram = self._divisors.get(name), self._grams.get(name)
+        if divisors is not None:
+            weight = weight * divisors[:, None]
+            gram = None if gram is None else gram / np.outer(divisors, divisors)
+        scales = column_scales(weight)
+        integers = integers_of(weight, scales, gram)
+        gelu = name.endswith(self._after_gelu) and "attention" not in name
+        codes, token_scales = self._codes(graph, source, name, divisors, gelu=gelu)
+        product = graph.add(
+            "MatMulIntegerToFloat",
+            [
+                codes,
+                graph.constant(f"{name}.int8", integers),
+                graph.number("unit", 1.0),
+                graph.constant(f"{name}.scales", scales.astype(np.float32)),
+                _zero(graph, gelu=gelu),
+            ],
+            domain=MICROSOFT,
+        )
+        scaled = graph.add("Mul", [product, token_scales])
+        return graph.add("Reshape", [scaled, self._shape(graph)])
+
+    def lookup(self, graph: Graph, name: str, table: FloatArray, places: str) -> str:
+        """Integers of the rows, times their scales."""
+        if len(table) < EMBEDDING_ROWS:
+            return Exact().lookup(graph, name, table, places)
+        integers, scales = per_row(table)
+        rows = graph.cast(graph.add("Gather", [graph.constant(f"{name}.int8", integers), places]))
+        return graph.add("Mul", [rows, graph.add("Gather", [graph.constant(f"{name}.scales", scales), places])])
+
+    def _codes(
+        self, graph: Graph, source: str, name: str, divisors: NDArray[np.float64] | None, *, gelu: bool
+    ) -> tuple[str, str]:
+        """Names of the uint8 codes, shape (texts * tokens, k), and of their scales, shape (texts * tokens, 1)."""
+        if source not in self._quantised:
+            rows = source
+            if divisors is not None:
+                rows = graph.add("Mul", [rows, graph.constant(f"{name}.smoothing", (1 / divisors).astype(np.float32))])
+            rows = graph.add("Flatten", [rows], axis=2)
+            if gelu:
+                high = graph.add("ReduceMax", [rows, graph.integers(1)], keepdims=0)
+                step, least = 1 / (CODES - GELU_ZERO), GELU_LOWEST / GELU_ZERO
             else:
-                self._nodes.append(node)
-        for node in self._nodes:
-            # The exporter notes where in which source file a node came from: paths of the machine that trained.
-            del node.metadata_props[:]
-            node.doc_string = ""
-        used = {name for node in self._nodes for name in node.input}
-        kept = [t for t in graph.initializer if t.name in used]
-        new = helper.make_graph(self._nodes, graph.name, graph.input, graph.output, [*kept, *self._added.values()])
-        opsets = [*self._model.opset_import, helper.make_opsetid("com.microsoft", 1)]
-        return helper.make_model(new, opset_imports=opsets, ir_version=self._model.ir_version)
+                high = graph.add("ReduceMax", [graph.add("Abs", [rows]), graph.integers(1)], keepdims=0)
+                step, least = 1 / (CODES - SYMMETRIC_ZERO), SMALLEST_SCALE
+            kind = "gelu" if gelu else "symmetric"
+            raw = graph.add("Mul", [high, graph.number(f"step_{kind}", step)])
+            scales = graph.add("Max", [raw, graph.number(f"least_{kind}", least)])
+            zeros = graph.add("Expand", [_zero(graph, gelu=gelu), graph.add("Shape", [scales])])
+            codes = graph.add("QuantizeLinear", [rows, scales, zeros], axis=0)
+            self._quantised[source] = codes, graph.add("Unsqueeze", [scales, graph.integers(1)])
+        return self._quantised[source]
 
-    def _is_weight(self, name: str) -> bool:
-        tensor = self._tensors.get(name)
-        return tensor is not None and len(tensor.dims) == 2 and not any(part in name for part in self._keep)
-
-    def _is_table(self, name: str) -> bool:
-        return self._is_weight(name) and self._tensors[name].dims[0] >= EMBEDDING_ROWS
-
-    def _matrix_product(self, node: NodeProto) -> None:
-        source, weight = node.input
-        integers, scales = per_column(numpy_helper.to_array(self._tensors[weight]))
-        activations, activation_scales = self._activations(source)
-        product, scaled = f"{node.output[0]}_product", f"{node.output[0]}_scaled"
-        self._nodes += [
-            helper.make_node(
-                "MatMulIntegerToFloat",
-                [
-                    activations,
-                    self._constant(f"{weight}_int8", integers),
-                    self._constant("one", np.array(1.0, dtype=np.float32)),
-                    self._constant(f"{weight}_scales", scales),
-                    self._constant("zero_point", np.array(ZERO_POINT, dtype=np.uint8)),
-                ],
-                [product],
-                domain="com.microsoft",
-            ),
-            helper.make_node("Mul", [product, activation_scales], [scaled]),
-            helper.make_node("Reshape", [scaled, self._texts_tokens_rest()], [node.output[0]]),
-        ]
-
-    def _activations(self, source: str) -> tuple[str, str]:
-        """Names of the uint8 activations, shape (texts * tokens, k), and of their scales, shape (texts * tokens, 1)."""
-        if source in self._quantised:
-            return self._quantised[source]
-        n = [f"{source}_{part}" for part in ("rows", "high", "low", "span", "raw", "scale", "scale1", "zeros", "uint8")]
-        rows, high, low, span, raw, scale, scale1, zeros, out = n
-        last = self._constant("last_axis", np.array([-1], dtype=np.int64))
-        self._nodes += [
-            helper.make_node("Flatten", [source], [rows], axis=-1),
-            helper.make_node("ReduceMax", [rows, last], [high], keepdims=1),
-            helper.make_node("ReduceMin", [rows, last], [low], keepdims=1),
-            helper.make_node("Neg", [low], [f"{low}_flipped"]),
-            helper.make_node("Max", [high, f"{low}_flipped"], [span]),
-            helper.make_node(
-                "Div", [span, self._constant("steps", np.array(ACTIVATION_STEPS, dtype=np.float32))], [raw]
-            ),
-            helper.make_node(
-                "Max", [raw, self._constant("smallest", np.array(SMALLEST_SCALE, dtype=np.float32))], [scale]
-            ),
-            helper.make_node("Squeeze", [scale, last], [scale1]),
-            helper.make_node("Shape", [scale1], [f"{scale1}_shape"]),
-            helper.make_node(
-                "Expand",
-                [self._constant("zero_point", np.array(ZERO_POINT, dtype=np.uint8)), f"{scale1}_shape"],
-                [zeros],
-            ),
-            helper.make_node("QuantizeLinear", [rows, scale1, zeros], [out], axis=0),
-        ]
-        self._quantised[source] = out, scale
-        return out, scale
-
-    def _lookup(self, node: NodeProto) -> None:
-        table, places = node.input
-        integers, scales = per_row(numpy_helper.to_array(self._tensors[table]))
-        rows, floats, row_scales = (f"{node.output[0]}_{part}" for part in ("int8", "float", "scales"))
-        self._nodes += [
-            helper.make_node("Gather", [self._constant(f"{table}_int8", integers), places], [rows], axis=0),
-            helper.make_node("Cast", [rows], [floats], to=TensorProto.FLOAT),
-            helper.make_node("Gather", [self._constant(f"{table}_scales", scales), places], [row_scales], axis=0),
-            helper.make_node("Mul", [floats, row_scales], [node.output[0]]),
-        ]
-
-    def _texts_tokens_rest(self) -> str:
-        """The name of the shape (texts, tokens, -1), computed once from the first input."""
-        if not self._shape:
-            self._shape = "texts_tokens_rest"
-            self._nodes += [
-                helper.make_node("Shape", [self._model.graph.input[0].name], ["texts_tokens"]),
-                helper.make_node(
-                    "Concat",
-                    ["texts_tokens", self._constant("last_axis", np.array([-1], dtype=np.int64))],
-                    [self._shape],
-                    axis=0,
-                ),
-            ]
-        return self._shape
-
-    def _constant(self, name: str, value: NDArray[np.generic]) -> str:
-        if name not in self._added:
-            self._added[name] = numpy_helper.from_array(value, name)
+    @staticmethod
+    def _shape(graph: Graph) -> str:
+        """The shape (texts, tokens, -1), from the ids, computed once."""
+        name = "texts_tokens_rest"
+        if not any(name in node.output for node in graph.nodes):
+            graph.add("Concat", [graph.add("Shape", ["input_ids"]), graph.integers(-1)], output=name, axis=0)
         return name
+
+
+def _zero(graph: Graph, *, gelu: bool) -> str:
+    code = GELU_ZERO if gelu else SYMMETRIC_ZERO
+    return graph.constant(f"zero_{code}", np.array(code, dtype=np.uint8))

@@ -74,7 +74,7 @@ class Emphasis(_Section):
 
 
 class Schedule(_Section):
-    """How the optimiser walks: AdamW, linear warm-up, linear decay to zero."""
+    """How the optimiser walks: AdamW, linear warm-up, linear decay to zero. `auto` precision is decided by a short trial."""
 
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
@@ -84,10 +84,77 @@ class Schedule(_Section):
     weight_decay: float = 0.01
     label_smoothing: float = 0.05
     clip_norm: float = 1.0
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
     dropout: float = 0.1
     validations_per_epoch: int = Field(default=1, ge=1)
     patience: int = Field(default=3, ge=1)
     checkpoint_every_steps: int = Field(default=250, ge=1)
+
+
+class Lora(_Section):
+    """Low-rank adapters in place of a full fine-tuning; what is saved is the merged network.
+
+    Attributes:
+        targets: names of the encoder's linear layers that get one; for BERT query, key, value, dense.
+    """
+
+    rank: int = Field(default=8, ge=1)
+    alpha: int = Field(default=16, ge=1)
+    dropout: float = 0.05
+    targets: list[str] = Field(default=["query", "key", "value", "dense"], min_length=1)
+
+
+class Distillation(_Section):
+    """A teacher's checkpoint folder, the share of the loss that follows it, and the temperature of both sides."""
+
+    teacher: Path
+    weight: float = Field(default=0.5, ge=0, le=1)
+    temperature: float = Field(default=2.0, gt=0)
+
+
+class Augmentation(_Section):
+    """The probability, per text and epoch, of each way to tell it otherwise; see training/augment.py."""
+
+    entity_swap: float = Field(default=0.0, ge=0, le=1)
+    alias_swap: float = Field(default=0.0, ge=0, le=1)
+    casing: float = Field(default=0.0, ge=0, le=1)
+    mixing: float = Field(default=0.0, ge=0, le=1)
+    watchlist: Path | None = None
+
+
+class Stream(_Section):
+    """A file of texts without labels: a CSV, gzipped or not, with `ts` (UTC) and a column of text."""
+
+    file: Path
+    name: str
+    column: str
+
+
+class SelfTraining(_Section):
+    """Texts without labels, answered by a finished checkpoint where it is sure.
+
+    Attributes:
+        streams: their held-out days, and what nearly repeats a text that measures, are left out.
+        confidence: a probability.
+        passes: times that each answered text is read over the run.
+    """
+
+    teacher: Path
+    streams: list[Stream] = Field(min_length=1)
+    confidence: float = Field(default=0.95, ge=0, le=1)
+    passes: int = Field(default=1, ge=1)
+
+
+class Replay(_Section):
+    """Go on from a champion's checkpoint without forgetting what it knew.
+
+    Attributes:
+        champion: its checkpoint folder; the run starts from its weights.
+        share: texts of the champion's own training sets that each epoch adds, per text of this recipe's.
+    """
+
+    champion: Path
+    share: float = Field(default=0.3, ge=0)
 
 
 class Export(_Section):
@@ -121,6 +188,11 @@ class Recipe(_Section):
     sets: list[LabelledSet]
     emphasis: Emphasis | None = None
     schedule: Schedule
+    lora: Lora | None = None
+    distil: Distillation | None = None
+    augment: Augmentation | None = None
+    self_training: SelfTraining | None = None
+    replay: Replay | None = None
     export: Export = Export()
 
 

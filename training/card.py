@@ -87,9 +87,11 @@ def _limits(recipe: Recipe, events: Sequence[Said]) -> Iterable[str]:
     yield "## Known failures"
     yield "- Both sentiment sets are labelled for the direction of a price. Arrests, sanctions, hacks and bankruptcies told"
     yield "  without a price can come out neutral; excited good news with words of struggle in it can come out negative."
-    yield "- Few training texts are about crypto assets, and none is a forum comment with sarcasm or slang."
-    yield "- There is no head for mentions: every company in a text gets the text's own sentiment, which is wrong where a"
-    yield "  text praises one and blames another."
+    if not any(labelled.file.startswith("own_") for labelled in recipe.sets):
+        yield "- Few training texts are about crypto assets, and none is a forum comment with sarcasm or slang."
+    if not any(head.reads == "mention" for head in recipe.heads):
+        yield "- There is no head for mentions: every company in a text gets the text's own sentiment, which is wrong where a"
+        yield "  text praises one and blames another."
     yield f"- Only the first {recipe.max_tokens} tokens are read."
     if any(said.contrary for said in events):
         yield ""

@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 SHIPPED_RECIPE = "en_minilm.yaml"
 WORK = Path(".tocsin") / "training"
-NEEDS = ("torch", "transformers", "onnx", "onnxscript", "safetensors")
+NEEDS = ("torch", "transformers", "onnx", "onnxscript", "safetensors", "accelerate", "peft", "mlflow", "matplotlib")
 
 
 @app.command()

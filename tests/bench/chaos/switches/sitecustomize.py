@@ -30,16 +30,27 @@ def _switch_off(rule: str) -> None:
         self.digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     scripts.Script.__init__ = load_without  # type: ignore[method-assign]
-    if rule == "rewind" and "aggregator" in sys.orig_argv:
-        from alerts.aggregator import Aggregator
+    if "aggregator" in sys.orig_argv:
+        _change_aggregator(rule)
 
-        ask = Aggregator.positions
 
-        async def committed_positions(self: Aggregator, committed: dict[int, int]) -> dict[int, int]:
-            await ask(self, committed)
-            return committed
+def _change_aggregator(rule: str) -> None:
+    """What of a rule is kept in Python."""
+    from alerts.aggregator import Aggregator
 
+    ask = Aggregator.positions
+
+    async def committed_positions(self: Aggregator, committed: dict[int, int]) -> dict[int, int]:
+        await ask(self, committed)
+        return committed
+
+    async def never_look(self: Aggregator, positions: dict[int, int]) -> None:
+        """The gate's second half: the look between batches."""
+
+    if rule == "rewind":
         Aggregator.positions = committed_positions  # type: ignore[method-assign]
+    if rule == "gate":
+        Aggregator.verify = never_look  # type: ignore[method-assign]
 
 
 if RULE and "tocsin.run" in sys.orig_argv:

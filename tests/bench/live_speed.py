@@ -96,7 +96,7 @@ class Stage:
 
 def end(process: psutil.Process) -> None:
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=60)
+    process.wait(timeout=300)
 
 
 def cpu_s(process: psutil.Process) -> float:

@@ -18,7 +18,7 @@ from contracts.messages import Rule
 APART_S = 5400  # an alert's quiet half hour and its cool-down: scores closer than this are one episode
 TAIL_FROM, TAIL_TO = 5, 50  # ranks between which the tail's slope is measured
 SLOPE, SLOPE_LOW, SLOPE_HIGH = 0.8, 0.3, 2.5  # S per factor e, before there are so many ranks, and bounds
-LOWEST, HIGHEST = 5.0, 60.0  # what episodes are remembered from, and bounds of a threshold
+LOWEST, HIGHEST = 5.0, 290.0  # what episodes are remembered from, and bounds of a threshold
 SHARES: dict[Rule, float] = {"negative": 0.9, "volume": 0.05, "viral": 0.05}
 
 

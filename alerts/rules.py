@@ -38,9 +38,9 @@ class RuleSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     enabled: bool = True
-    open: float = Field(default=9.5, ge=1.0, le=100.0)
-    open_slow: float = Field(default=8.0, ge=1.0, le=100.0)
-    close: float = Field(default=6.0, ge=0.0, le=100.0)
+    open: float = Field(default=9.5, ge=1.0, le=300.0)
+    open_slow: float = Field(default=8.0, ge=1.0, le=300.0)
+    close: float = Field(default=6.0, ge=0.0, le=300.0)
     minimum: int = Field(default=4, ge=1)
     hold_s: int = Field(default=120, ge=0, le=3600)
     quiet_minutes: int = Field(default=30, ge=1, le=1440)

@@ -1,4 +1,7 @@
-"""All sources of one ingest process: each replay in a thread, all live ones in one. An unexpected error ends it, loudly."""
+"""All sources of one ingest process: each replay in a thread, all live ones in one; the watchlist in another.
+
+An unexpected error in any of them ends the process, loudly.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,16 @@ import structlog
 from contracts import metrics
 from contracts.clock import Clock
 from contracts.settings import Settings
-from contracts.watchlist import WatchedEntity, read_watchlist
 from ingest.addresses import read_networks
 from ingest.cluster import StoryIndex
 from ingest.cursor import LIVE_DAYS_KEPT, CursorStore, connect
 from ingest.fetch import Fetcher
+from ingest.link_reload import WatchedLinker
 from ingest.live import Live
 from ingest.outlet import Outlet
 from ingest.ownership import Ownership, StageLimit
 from ingest.pipeline import Pipeline
+from ingest.relink_store import WatchlistLoop
 from ingest.source import SourceLoop
 from ingest.source_kinds import LiveSpec, ReplaySource
 from ingest.sources_file import read_sources
@@ -38,18 +42,19 @@ def run(settings: Settings, clock: Clock, stop: threading.Event, environment: Ma
         UserError: a file, setting or secret that cannot be used, naming what to do.
         Unavailable: Redis did not answer, or Kafka did not while a replay ran; whoever supervises this process starts it again.
     """
-    watchlist = read_watchlist(settings.ingest.watchlist)
+    links = WatchedLinker(settings.ingest.watchlist)
     sources = read_sources(settings.ingest.sources)
     if not sources:
         log.warning("there are no sources; add one", file=str(settings.ingest.sources))
     loops: list[tuple[str, Runs]] = [
-        (source.name, source_loop(source, watchlist, settings, clock))
+        (source.name, source_loop(source, links, settings, clock))
         for source in sources
         if isinstance(source, ReplaySource)
     ]
     lives = [source for source in sources if isinstance(source, LiveSpec)]
     if lives:
-        loops.append(("live", live_loop(lives, watchlist, settings, clock, environment)))
+        loops.append(("live", live_loop(lives, links, settings, clock, environment)))
+    loops.append(("watchlist", WatchlistLoop(links, connect(settings.redis), settings.kafka.bootstrap, clock)))
     failed: list[BaseException] = []
     threads = [threading.Thread(target=_guarded, args=(name, loop, stop, failed), name=name) for name, loop in loops]
     for thread in threads:
@@ -69,19 +74,17 @@ class Runs(Protocol):
         """Until `stop` is set."""
 
 
-def source_loop(
-    source: ReplaySource, watchlist: Sequence[WatchedEntity], settings: Settings, clock: Clock
-) -> SourceLoop:
+def source_loop(source: ReplaySource, links: WatchedLinker, settings: Settings, clock: Clock) -> SourceLoop:
     """The loop of one replayed source, with connections of its own."""
     redis = connect(settings.redis)
     store = CursorStore(redis, source.name, settings.ingest.lease_s)
-    pipeline = _pipeline(RedisStoryIndex(redis), watchlist, settings)
+    pipeline = _pipeline(RedisStoryIndex(redis), links, settings)
     return SourceLoop(source, settings.ingest, settings.kafka.bootstrap, pipeline, store, clock)
 
 
 def live_loop(
     specs: Sequence[LiveSpec],
-    watchlist: Sequence[WatchedEntity],
+    links: WatchedLinker,
     settings: Settings,
     clock: Clock,
     environment: Mapping[str, str],
@@ -95,7 +98,7 @@ def live_loop(
     networks = read_networks(ingest.private_networks)
     redis = connect(settings.redis)
     outlet = Outlet(settings.kafka.bootstrap, ingest.lease_s * 0.8, ingest.scorer_group, clock)
-    pipeline, stage = _pipeline(RedisStoryIndex(redis), watchlist, settings), StageLimit()
+    pipeline, stage = _pipeline(RedisStoryIndex(redis), links, settings), StageLimit()
     ownerships = [
         Ownership(
             spec, ingest, pipeline, CursorStore(redis, spec.name, ingest.live_lease_s, LIVE_DAYS_KEPT), outlet, clock,
@@ -110,9 +113,10 @@ def live_loop(
     return Live(ownerships, outlet, ingest, environment, clock, fetcher)
 
 
-def _pipeline(stories: StoryIndex, watchlist: Sequence[WatchedEntity], settings: Settings) -> Pipeline:
+def _pipeline(stories: StoryIndex, links: WatchedLinker, settings: Settings) -> Pipeline:
     return Pipeline(
-        watchlist,
+        links.current.entities,
+        linkers=lambda: links.current,
         author_key=settings.ingest.author_key.get_secret_value().encode(),
         stories=stories,
         on_changes=_count,

@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 import ahocorasick
 
 from contracts.messages import Mention
-from contracts.watchlist import WatchedEntity
+from contracts.watchlist import WatchedEntity, watchlist_version
 from ingest.link_codes import forms, may_stand
 
 TITLE_POINTS = 50
@@ -102,10 +102,15 @@ class _Hit:
 
 
 class Linker:
-    """A watchlist made searchable. Building takes about a second per 100,000 names; linking mutates nothing."""
+    """A watchlist made searchable. Building takes about a second per 100,000 names; linking mutates nothing.
+
+    Attributes:
+        version: of the watchlist.
+    """
 
     def __init__(self, watchlist: Sequence[WatchedEntity]) -> None:
         self._entities = tuple(watchlist)
+        self.version = watchlist_version(self._entities)
         self._number = {entity.id: number for number, entity in enumerate(self._entities)}
         self._by_name: dict[str, WatchedEntity] = {}
         terms: dict[str, list[_Term]] = defaultdict(list)
@@ -126,6 +131,11 @@ class Linker:
         self._empty = not terms
         if terms:
             self._automaton.make_automaton()
+
+    @property
+    def entities(self) -> Sequence[WatchedEntity]:
+        """Who is found."""
+        return self._entities
 
     def link(self, title: str, body: str = "", declared: Iterable[str] = ()) -> list[Mention]:
         """The mentions in a document, the most relevant first.

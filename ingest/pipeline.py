@@ -32,6 +32,7 @@ class Linked:
     draft: Draft
     mentions: list[Mention]
     sighting: Sighting
+    watchlist: str = ""
 
     def document(self, place: Place) -> Document:
         """The document, now that its story is known."""
@@ -51,6 +52,7 @@ class Linked:
             story=place.story,
             position=place.position,
             mentions=self.mentions,
+            watchlist=self.watchlist,
         )
 
 
@@ -59,7 +61,8 @@ class Pipeline:
     """Normalise, link, cluster.
 
     Attributes:
-        watchlist: the entities to find; a new list is a new pipeline.
+        watchlist: the entities to find, for good.
+        linkers: gives the linker for the next document, where the list may change; else one is made of `watchlist`.
         author_key: key of the hash that stands for an author.
         stories: where stories are found; memory by default.
         source: the name of items whose row has none.
@@ -75,10 +78,11 @@ class Pipeline:
     not_after_ms: int = 253_402_300_799_999
     on_rejected: OnRejected = _ignore
     on_changes: OnChanges = _ignore
+    linkers: Callable[[], Linker] | None = None
     linker: Linker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.linker = Linker(self.watchlist)
+        self.linker = self.linkers() if self.linkers else Linker(self.watchlist)
 
     def link(self, item: Item) -> Linked:
         """An item up to its story.
@@ -89,9 +93,12 @@ class Pipeline:
         draft, changes = normalise(item, self.author_key)
         if changes:
             self.on_changes(changes)
-        mentions = self.linker.link(draft.title, draft.body, draft.entities)
+        if self.linkers:
+            self.linker = self.linkers()
+        linker = self.linker
+        mentions = linker.link(draft.title, draft.body, draft.entities)
         sighting = Sighting(draft.id, draft.lang, draft.published_ms, telling(draft.title, draft.body))
-        return Linked(draft, mentions, sighting)
+        return Linked(draft, mentions, sighting, linker.version)
 
     def documents(self, rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, Document]]:
         """The documents of replayed rows, each once, in the order of the rows.

@@ -67,7 +67,7 @@ def fit(path: Path, shape: Shape, rules: Rules, budget: float, done: Callable[[i
         done: told how many rows have been read, both times together.
     """
     from_s = fit_from_s(shape.first, shape.last)
-    heights, names = Heights(from_s=from_s), {}
+    heights, names = Heights(from_s=from_s), dict[str, str]()
     history = CountsBacktest(listening(rules), first=shape.first, learn_until=shape.last + 1, observe=heights.observe)
     for line, row in read(path):
         history.add(line, row)

@@ -80,6 +80,8 @@ def telling(title: str, body: str = "") -> Telling | None:
         if not words:
             return None
         tokens = _tokens(body[:200])[:TITLE_TOKENS]
+        if not tokens:
+            return None
     pairs = list(dict.fromkeys(_hash(f"{a} {b}") for a, b in pairwise(words)))[:BODY_PAIRS]
     spoken = set(words)
     told = any(kind == RARE and token in spoken for token, kind in tokens)

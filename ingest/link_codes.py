@@ -5,7 +5,6 @@ A ticker of the watchlist that begins with `$` (`$ALL`) is also a word: it count
 found in every dialect: SH600519, 600519.SS, 00700.HK, HK:0700, (0700), and bare where it cannot be an amount.
 """
 
-
 from __future__ import annotations
 
 import re

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient
 from redis import Redis
 
 from alerts.notify import run
@@ -23,6 +22,7 @@ from contracts.clock import WallClock
 from contracts.errors import UserError
 from contracts.messages import Transition
 from contracts.settings import read_settings
+from tocsin import topics
 
 KEY = b"rosebud"
 EXAMPLE = Path(codec.__file__).parent / "examples" / "transition-1.json"
@@ -123,10 +123,7 @@ def write_routes(folder: Path, url: str) -> Path:
 def test_from_kafka_to_the_receiver_once_per_key_through_failures_and_a_restart(
     kafka_address: str, redis_url: str, receiver: Receiver, tmp_path: Path
 ) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=kafka_address)
-    for topic in {"alerts", "verdicts", "silences", "alerts.dead"} - set(admin.list_topics()):
-        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
-    admin.close()
+    topics.apply(kafka_address, partitions=8, replication=1)
     path = write_routes(tmp_path, receiver.url)
     environment = {
         "TOCSIN_KAFKA__BOOTSTRAP": kafka_address,

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient
 from redis import Redis
 
 from alerts.notify import run
@@ -22,6 +21,7 @@ from contracts import codec
 from contracts.clock import ManualClock
 from contracts.messages import Severity, Silence, Transition, Verdict
 from contracts.settings import Settings, read_settings
+from tocsin import topics
 
 EXAMPLE = Transition.model_validate_json((Path(codec.__file__).parent / "examples" / "transition-1.json").read_bytes())
 FIRST = 5
@@ -66,10 +66,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def settings(kafka_address: str, redis_url: str, tmp_path: Path, receiver: Receiver) -> Settings:
-    admin = KafkaAdminClient(bootstrap_servers=kafka_address)
-    for topic in {"alerts", "verdicts", "silences", "alerts.dead"} - set(admin.list_topics()):
-        admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}})
-    admin.close()
+    topics.apply(kafka_address, partitions=8, replication=1)
     name = f"storm-{time.monotonic_ns()}"  # a sink is a consumer group: each test has its own
     (tmp_path / "hook.secret").write_text("k")
     (tmp_path / "routes.yaml").write_text(

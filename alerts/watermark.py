@@ -44,7 +44,8 @@ def wall_watermark_s(progress: Progress) -> int | None:
     times: list[int] = []
     for partition in progress.ends:
         if progress.counted_to_end(partition):
-            times.append(progress.asked_ms - APPEND_MARGIN_MS)
+            # What it brought last is known however wide the margin is; without it the watermark would step back by it.
+            times.append(max(progress.asked_ms - APPEND_MARGIN_MS, progress.seen.get(partition, 0)))
         elif partition in progress.seen:
             times.append(progress.seen[partition])
         else:

@@ -1,4 +1,4 @@
-"""The watermark never runs back while counting goes forward, and never beyond what is still to come."""
+"""The watermark never passes what is still to come."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ def promise(logs: list[list[int]], published: list[int]) -> SourceHeartbeat:
 
 
 @given(LOGS, st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=40))
-def test_it_never_runs_back_and_never_passes_what_is_still_to_come(
-    steps: list[list[int]], moves: list[tuple[int, bool]]
-) -> None:
+def test_it_never_passes_what_is_still_to_come(steps: list[list[int]], moves: list[tuple[int, bool]]) -> None:
     logs = [visible(each) for each in steps]
     counted = [0] * len(logs)
     published = [0] * len(logs)
@@ -54,18 +52,19 @@ def test_it_never_runs_back_and_never_passes_what_is_still_to_come(
     for which, publish in moves:
         p = which % len(logs)
         if publish:
+            # On the wall clock a document is visible when it is appended: not before anything that was asked for earlier.
+            logs[p][published[p] :] = [max(at, asked_ms) for at in logs[p][published[p] :]]
             published[p] = min(published[p] + 1, len(logs[p]))
         elif counted[p] < published[p]:
             counted[p] += 1
-        # On the wall clock a document is visible when it is appended, so what is asked for now lies before what will come.
         asked_ms = max([asked_ms, *(logs[q][n - 1] for q, n in enumerate(published) if n)])
         coming = [logs[q][n] for q, n in enumerate(counted) if n < len(logs[q])]
         wall = wall_watermark_s(progress(logs, counted, asked_ms, published))
         if wall is not None:
-            assert wall >= last_wall
-            uncounted = [logs[q][n] for q, n in enumerate(counted) if n < published[q]]
-            assert all(wall < at // 1000 for at in uncounted), "what is published and not counted is later"
-            last_wall = wall
+            # It may step back when an idle partition gets something; the evaluator then waits at the farthest it has been.
+            last_wall = max(last_wall, wall)
+        uncounted = [logs[q][n] for q, n in enumerate(counted) if n < published[q]]
+        assert all(last_wall < at // 1000 for at in uncounted), "what is published and not counted is later"
         replay = replay_watermark_s(progress(logs, counted, asked_ms, published), [promise(logs, published)])
         if replay is not None:
             assert all(replay < at // 1000 for at in coming), "what will still be counted is later"

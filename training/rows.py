@@ -7,27 +7,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import get_args
 
+from contracts.messages import Sentiment, Topic
 from inference.encode import clean
 
 SPLITS = ("train", "valid", "test")
-SENTIMENTS = ("negative", "neutral", "positive")
-TOPICS = (
-    "analyst",
-    "banks_financials",
-    "bonds_fx_rates",
-    "company_product",
-    "deals_ma_ipo",
-    "earnings_dividend",
-    "energy_commodities",
-    "general_other",
-    "legal_regulation",
-    "macro_policy",
-    "management_change",
-    "market_moves",
-    "politics",
-    "stock_commentary",
-)
+SENTIMENTS: tuple[str, ...] = get_args(Sentiment)
+TOPICS: tuple[str, ...] = get_args(Topic)
 
 
 @dataclass(frozen=True, slots=True, order=True)
